@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <fovea/core/device.h>
+
+namespace fovea {
+
+struct AllocatorStats {
+  size_t live = 0;       // bytes in use by tensors, as rounded
+  size_t cached = 0;     // bytes held for reuse
+  size_t peak = 0;       // largest `live` since reset_peak()
+  size_t mapped = 0;     // bytes taken from the system since the start
+  size_t map_calls = 0;  // times the system was asked for memory
+};
+
+// Memory of one device. All functions may be called from any thread.
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  // At least `bytes` bytes, aligned to 64 (2 MiB for sizes of 1 MiB and more). Throws Error when the device is out of memory.
+  virtual void* allocate(size_t bytes) = 0;
+  // Takes back what allocate(bytes) returned; never throws.
+  virtual void deallocate(void* p, size_t bytes) noexcept = 0;
+  // Gives the memory that is cached, not used, back to the system.
+  virtual void release_cached() = 0;
+  virtual AllocatorStats stats() const = 0;
+  virtual void reset_peak() = 0;
+};
+
+// The caching allocator of a device. On the CPU it maps 2 MiB-aligned huge pages and keeps what is freed, by rounded size
+// (512 B below 1 MiB, 2 MiB above), so that a training loop maps no memory after its first step.
+Allocator& allocator(Device device);
+
+// `bytes` of the device's allocator, returned to it when the last owner goes. For scratch memory and tensors alike.
+std::shared_ptr<void> allocate_shared(Device device, size_t bytes);
+
+}  // namespace fovea

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <vector>
+
+#include <fovea/core/tensor.h>
+
+// Reverse-mode differentiation. An op computes its result with kernels, then calls record():
+//   - record() returns a new handle to the result that remembers the op's Node;
+//   - the Node holds what the backward pass needs: the inputs' GradMeta (never their data) and a closure;
+//   - the closure captures just the tensors it reads, so memory lives no longer than it must. Its captures are listed by
+//     name: that list is what is kept for the backward pass.
+// Every differentiable op has one output. backward() visits nodes in reverse topological order, under NoGrad, and drops each
+// closure once it has run (unless retain_graph), so memory falls during the pass. There is no double backward.
+namespace fovea {
+
+struct Node;
+using Hook = std::function<void(const Tensor& grad)>;
+
+// What autograd knows of a tensor. A leaf has no node.
+struct GradMeta {
+  bool requires_grad = false;
+  Shape shape;
+  Dtype dtype = Dtype::f32;
+  Tensor grad;
+  std::shared_ptr<Node> node;
+  std::vector<Hook> hooks;
+};
+
+using Grads = std::vector<Tensor>;  // one per input; an undefined Tensor means "no gradient"
+using BackwardFunction = std::function<Grads(const Node&, const Tensor& grad_output)>;
+
+struct Node {
+  const char* name;                                // the op's
+  std::vector<std::shared_ptr<GradMeta>> inputs;   // null for an input that was undefined or needs no gradient
+  BackwardFunction backward;                       // empty once used
+
+  bool needs_grad(int input) const { return inputs[size_t(input)] && inputs[size_t(input)]->requires_grad; }
+};
+
+// Attaches a backward function to `result`. Returns it untouched, and drops the closure, under NoGrad or if no input
+// requires a gradient. Undefined inputs are allowed (an absent bias).
+Tensor record(const char* name, const Tensor& result, std::initializer_list<Tensor> inputs, BackwardFunction backward);
+Tensor record(const char* name, const Tensor& result, std::span<const Tensor> inputs, BackwardFunction backward);
+
+// While one of these is alive on this thread, ops record nothing.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+bool grad_enabled();
+
+// Calls `hook` once in every backward pass, when the gradient of t is complete. t must require a gradient.
+void on_grad(const Tensor& t, Hook hook);
+
+// The GradMeta of t, null when it has none. For tools that walk the graph (graph.h).
+std::shared_ptr<GradMeta> grad_meta(const Tensor& t);
+
+}  // namespace fovea

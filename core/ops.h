@@ -1,0 +1,14 @@
+#pragma once
+
+// Everything differentiable.
+#include <fovea/core/autograd.h>
+#include <fovea/core/ops/activation.h>
+#include <fovea/core/ops/arith.h>
+#include <fovea/core/ops/attention.h>
+#include <fovea/core/ops/conv.h>
+#include <fovea/core/ops/linear.h>
+#include <fovea/core/ops/loss.h>
+#include <fovea/core/ops/norm.h>
+#include <fovea/core/ops/pool.h>
+#include <fovea/core/ops/reduce.h>
+#include <fovea/core/ops/shape.h>

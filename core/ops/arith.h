@@ -1,0 +1,54 @@
+#pragma once
+
+#include <fovea/core/tensor.h>
+
+// Elementwise arithmetic. Two tensors broadcast as in PyTorch and must share a floating dtype and a device.
+namespace fovea {
+
+Tensor operator+(const Tensor& a, const Tensor& b);
+Tensor operator-(const Tensor& a, const Tensor& b);
+Tensor operator*(const Tensor& a, const Tensor& b);
+Tensor operator/(const Tensor& a, const Tensor& b);
+Tensor operator+(const Tensor& a, double b);
+Tensor operator-(const Tensor& a, double b);
+Tensor operator*(const Tensor& a, double b);
+Tensor operator/(const Tensor& a, double b);
+Tensor operator+(double a, const Tensor& b);
+Tensor operator-(double a, const Tensor& b);
+Tensor operator*(double a, const Tensor& b);
+Tensor operator/(double a, const Tensor& b);
+Tensor operator-(const Tensor& x);
+
+Tensor maximum(const Tensor& a, const Tensor& b);  // at ties both get half of the gradient, as in PyTorch
+Tensor minimum(const Tensor& a, const Tensor& b);
+
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor pow(const Tensor& x, double exponent);
+Tensor abs(const Tensor& x);                             // gradient 0 at 0
+Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 inside and on the bounds, as in PyTorch
+
+// Comparisons give u8: 1 where true. Any dtype, not differentiable.
+Tensor operator==(const Tensor& a, const Tensor& b);
+Tensor operator!=(const Tensor& a, const Tensor& b);
+Tensor operator<(const Tensor& a, const Tensor& b);
+Tensor operator<=(const Tensor& a, const Tensor& b);
+Tensor operator>(const Tensor& a, const Tensor& b);
+Tensor operator>=(const Tensor& a, const Tensor& b);
+Tensor operator==(const Tensor& a, double b);
+Tensor operator!=(const Tensor& a, double b);
+Tensor operator<(const Tensor& a, double b);
+Tensor operator<=(const Tensor& a, double b);
+Tensor operator>(const Tensor& a, double b);
+Tensor operator>=(const Tensor& a, double b);
+
+// a where condition (u8) is not 0, else b; the three broadcast.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+// In place: y += alpha * x and y *= alpha, same shape and dtype. They throw Error while gradients are recorded if y requires one.
+Tensor& add_(Tensor& y, const Tensor& x, double alpha = 1);
+Tensor& mul_(Tensor& y, double alpha);
+
+}  // namespace fovea

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <fovea/core/tensor.h>
+
+namespace fovea {
+
+enum class Reduction { none, mean, sum };
+
+struct CrossEntropyOptions {
+  double label_smoothing = 0;   // in [0, 1)
+  int64_t ignore_index = -100;  // rows with this label give 0 and do not count in the mean
+  Reduction reduction = Reduction::mean;
+};
+// logits [N, C], labels i64 [N]. PyTorch's F.cross_entropy; the probabilities are never written.
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
+// The same against distributions [N, C] of logits' dtype (no gradient for them): -sum_c target_c log_softmax(logits)_c.
+Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
+
+Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta = 1, Reduction reduction = Reduction::mean);
+
+// NT-Xent over 2N rows (Chen et al., 2020): z0, z1 [N, D], row i of one the positive of row i of the other. Rows are
+// l2-normalised inside. Mean over all 2N anchors of -log softmax over the 2N - 1 other rows of cos / temperature.
+// Similarities are made tile by tile, forward and backward: memory grows with N * D, never with N * N.
+Tensor nt_xent(const Tensor& z0, const Tensor& z1, double temperature);
+
+}  // namespace fovea

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <fovea/kernels/bf16.h>
+#include <fovea/kernels/context.h>
+
+namespace fovea::kernels {
+
+// Bytes within one device.                                             reads and writes `bytes`
+void copy_bytes(Cpu&, const void* from, void* to, size_t bytes);
+void copy_bytes(Cuda&, const void* from, void* to, size_t bytes);
+
+// x[i] = value                                                          writes n
+template <class T>
+void fill(Cpu&, T* x, int64_t n, T value);
+template <class T>
+void fill(Cuda&, T* x, int64_t n, T value);
+
+// to[i] = To(from[i]); float to integer truncates                       reads n, writes n
+template <class From, class To>
+void cast(Cpu&, const From* from, To* to, int64_t n);
+template <class From, class To>
+void cast(Cuda&, const From* from, To* to, int64_t n);
+
+}  // namespace fovea::kernels
