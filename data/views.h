@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include <fovea/data/transforms.h>
+
+namespace fovea::data {
+
+// How one view is made, in lightly's order: crop, flips, quarter turn, jitter, grayscale, blur, solarize. The defaults
+// are SimCLR's at 128 pixels.
+struct Recipe {
+  int size = 128;
+  Range scale{0.08f, 1.0f};
+  Filter filter = Filter::bilinear;
+  float flip = 0.5f, vertical_flip = 0, rotate = 0;
+  float jitter_p = 0.8f;
+  ColorJitter jitter{0.4f, 0.4f, 0.4f, 0.1f};
+  float gray = 0.2f;
+  float blur = 0.5f;
+  GaussianBlur blur_kernel{};  // the true sigma in pixels, 0.1 to 2, whatever the size of the view
+  float solarize = 0;
+  bool solarize_before_blur = false;  // VICReg
+  bool gray_before_jitter = false;    // MoCo v1: crop, gray, jitter, flip
+};
+
+// Makes one view of a source.
+class View {
+ public:
+  View(const Recipe& recipe);  // NOLINT: a recipe is a view
+  // Any other function; it must return images of size x size.
+  View(int size, std::function<Image(const Source&, Rng&)> make) : size_(size), make_(std::move(make)) {}
+  int size() const { return size_; }
+  Image operator()(const Source& source, Rng& rng) const { return make_(source, rng); }
+
+ private:
+  int size_;
+  std::function<Image(const Source&, Rng&)> make_;
+};
+
+// Turns one source into k images. Views of one size stand together (multi-crop: global views first, then local ones): a
+// network takes each such group as one batch.
+class Views {
+ public:
+  Views(std::vector<View> views);  // NOLINT; throws Error when empty or when views of one size do not stand together
+  int count() const { return int(views_.size()); }
+  const View& operator[](int i) const { return views_[size_t(i)]; }
+  // The number of views in each group of one size.
+  const std::vector<int>& groups() const { return groups_; }
+  std::vector<Image> operator()(const Source& source, Rng& rng) const;
+
+ private:
+  std::vector<View> views_;
+  std::vector<int> groups_;
+};
+
+// The papers' recipes; every crop is also mirrored half of the time. Jitter is brightness, contrast, saturation, hue.
+
+// SimCLR (Chen et al., 2020), also DCL, NNCLR and lightly's Imagenette table: jitter .8 .8 .8 .2 times strength, which
+// is 1 at 224 pixels in the paper and 0.5 in the table and for CIFAR. CIFAR runs of the paper have no blur.
+Views simclr_views(int size, float strength = 0.5f, float blur = 0.5f);
+// BYOL (Grill et al., 2020), Barlow Twins, VICReg and MoCo v3: the two views differ in blur and solarisation.
+Views byol_views(int size, float min_scale = 0.08f);
+// SimSiam (Chen & He, 2020) and MoCo v2; FastSiam with four views.
+Views simsiam_views(int size, int count = 2);
+// MoCo v1 (He et al., 2019) and instance discrimination, in the order of the papers' code: crop, gray, jitter, flip.
+Views mocov1_views(int size);
+// SwAV (Caron et al., 2020): 2 x global + 6 x local; strength as for simclr_views.
+Views swav_views(int global_size, int local_size, float strength = 0.5f, int locals = 6);
+// DINO (Caron et al., 2021): bicubic; globals differ in blur and solarisation. Official: 224, 96, 8 locals.
+Views dino_views(int global_size, int local_size, int locals = 6);
+// DINOv2 (Oquab et al., 2023): DINO with globals (.32, 1) and locals (.05, .32).
+Views dinov2_views(int global_size, int local_size, int locals = 8);
+// SMoG (Pang et al., 2022).
+Views smog_views(int size);
+// MSN (Assran et al., 2022): 2 x global (.3, 1) + 10 x local. Strength 0.5 officially, 1 in lightly's table.
+Views msn_views(int global_size, int local_size, float strength = 0.5f, int locals = 10);
+// VICReg (Bardes et al., 2021) as in lightly's table: both views alike, solarisation before blur.
+Views vicreg_views(int size);
+// VICRegL (Bardes et al., 2022) as in lightly's table: two global views.
+Views vicregl_views(int size);
+// MAE (He et al., 2021): one bicubic crop (.2, 1).
+Views mae_views(int size);
+// SimMIM (Xie et al., 2021): one crop (.67, 1).
+Views simmim_views(int size);
+// For evaluation, nothing random: short side to resize_to (default: size), the middle size x size of it.
+Views test_views(int size, int resize_to = 0);
+// The linear probe's training view: RandomResizedCrop (.08, 1) and flip.
+Views probe_views(int size);
+
+}  // namespace fovea::data
