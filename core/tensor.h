@@ -66,6 +66,7 @@ class Tensor {
 
   // Differentiable. reshape: one size may be -1. slice: rows [begin, end) of dimension 0. Both share memory.
   Tensor reshape(const std::vector<int64_t>& sizes) const;
+  Tensor reshape(std::initializer_list<int64_t> sizes) const { return reshape(std::vector<int64_t>(sizes)); }
   Tensor reshape(const Shape& shape) const;
   Tensor slice(int64_t begin, int64_t end) const;
   // Differentiable. A tensor that already is what is asked for is returned as it is.
