@@ -108,11 +108,14 @@ double relative_error(const Tensor& a, const Tensor& b) {
 }
 
 // The families, each in its own file.
+std::vector<OpCase> conv_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
-    const std::vector<std::vector<OpCase>> families = {};
+    const std::vector<std::vector<OpCase>> families = {
+        conv_cases(),
+    };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;
   }();
