@@ -1,0 +1,154 @@
+#include <fovea/data/views.h>
+
+#include <algorithm>
+
+#include <fovea/core/check.h>
+
+namespace fovea::data {
+
+static Image make_view(const Recipe& r, const RandomResizedCrop& crop, const Source& source, Rng& rng) {
+  auto chance = [&](float p) { return p > 0 && rng.bernoulli(p); };
+  Image image = crop(source, rng);
+  if (chance(r.vertical_flip)) vflip(image);
+  if (chance(r.rotate)) image = rotate90(image);
+  if (r.gray_before_jitter && chance(r.gray)) to_grayscale(image);
+  if (chance(r.jitter_p)) image = r.jitter(std::move(image), rng);
+  if (!r.gray_before_jitter && chance(r.gray)) to_grayscale(image);
+  if (r.solarize_before_blur && chance(r.solarize)) solarize(image);
+  if (chance(r.blur)) image = r.blur_kernel(std::move(image), rng);
+  if (!r.solarize_before_blur && chance(r.solarize)) solarize(image);
+  return image;
+}
+
+View::View(const Recipe& recipe) : size_(recipe.size) {
+  check(recipe.size > 0, "View: want a positive size, got {}", recipe.size);
+  RandomResizedCrop crop{.size = recipe.size, .scale = recipe.scale, .filter = recipe.filter, .flip = recipe.flip};
+  make_ = [recipe, crop](const Source& source, Rng& rng) { return make_view(recipe, crop, source, rng); };
+}
+
+Views::Views(std::vector<View> views) : views_(std::move(views)) {
+  check(!views_.empty(), "Views: want at least one view");
+  std::vector<int> sizes;
+  for (const View& view : views_) {
+    if (sizes.empty() || sizes.back() != view.size()) {
+      check(std::find(sizes.begin(), sizes.end(), view.size()) == sizes.end(),
+            "Views: want views of one size side by side, got size {} in two places", view.size());
+      sizes.push_back(view.size());
+      groups_.push_back(0);
+    }
+    ++groups_.back();
+  }
+}
+
+std::vector<Image> Views::operator()(const Source& source, Rng& rng) const {
+  Source shared = source;
+  if (count() > 1) shared.decode();
+  std::vector<Image> images;
+  images.reserve(views_.size());
+  for (const View& view : views_) images.push_back(view(shared, rng));
+  return images;
+}
+
+static Views repeated(const Recipe& recipe, int count) { return Views(std::vector<View>(size_t(count), View(recipe))); }
+
+static Views with_locals(std::vector<View> views, Recipe local, int size, Range scale, int count) {
+  local.size = size;
+  local.scale = scale;
+  views.insert(views.end(), size_t(std::max(0, count)), View(local));
+  return Views(std::move(views));
+}
+
+static ColorJitter simclr_jitter(float strength) {
+  return {0.8f * strength, 0.8f * strength, 0.8f * strength, 0.2f * strength};
+}
+
+static constexpr ColorJitter kByolJitter{0.4f, 0.4f, 0.2f, 0.1f};
+
+Views simclr_views(int size, float strength, float blur) {
+  return repeated({.size = size, .jitter = simclr_jitter(strength), .blur = blur}, 2);
+}
+
+Views byol_views(int size, float min_scale) {
+  Recipe first{.size = size, .scale = {min_scale, 1}, .jitter = kByolJitter, .blur = 1};
+  Recipe second = first;
+  second.blur = 0.1f;
+  second.solarize = 0.2f;
+  return Views({first, second});
+}
+
+Views simsiam_views(int size, int count) { return repeated({.size = size, .scale = {0.2f, 1}}, count); }
+
+Views mocov1_views(int size) {
+  return repeated({.size = size,
+                   .scale = {0.2f, 1},
+                   .jitter_p = 1,
+                   .jitter = {0.4f, 0.4f, 0.4f, 0.4f},
+                   .blur = 0,
+                   .gray_before_jitter = true},
+                  2);
+}
+
+Views swav_views(int global_size, int local_size, float strength, int locals) {
+  Recipe global{.size = global_size, .scale = {0.14f, 1}, .jitter = simclr_jitter(strength)};
+  return with_locals({global, global}, global, local_size, {0.05f, 0.14f}, locals);
+}
+
+static Views dino_like(int global_size, int local_size, int locals, float border) {
+  Recipe first{.size = global_size, .scale = {border, 1}, .filter = Filter::bicubic, .jitter = kByolJitter, .blur = 1};
+  Recipe second = first, local = first;
+  second.blur = 0.1f;
+  second.solarize = 0.2f;
+  local.blur = 0.5f;
+  return with_locals({first, second}, local, local_size, {0.05f, border}, locals);
+}
+
+Views dino_views(int global_size, int local_size, int locals) {
+  return dino_like(global_size, local_size, locals, 0.4f);
+}
+
+Views dinov2_views(int global_size, int local_size, int locals) {
+  return dino_like(global_size, local_size, locals, 0.32f);
+}
+
+Views smog_views(int size) {
+  Recipe first{.size = size, .scale = {0.2f, 1}, .jitter_p = 1, .jitter = kByolJitter};
+  Recipe second = first;
+  second.blur = 0.1f;
+  second.solarize = 0.2f;
+  return Views({first, second});
+}
+
+Views msn_views(int global_size, int local_size, float strength, int locals) {
+  Recipe global{.size = global_size, .scale = {0.3f, 1}, .jitter = simclr_jitter(strength)};
+  return with_locals({global, global}, global, local_size, {0.05f, 0.3f}, locals);
+}
+
+Views vicreg_views(int size) {
+  return repeated({.size = size, .jitter = kByolJitter, .solarize = 0.1f, .solarize_before_blur = true}, 2);
+}
+
+Views vicregl_views(int size) {
+  return repeated({.size = size, .scale = {0.2f, 1}, .jitter_p = 1, .jitter = kByolJitter}, 2);
+}
+
+static Recipe crop_only(int size, float min_scale) {
+  return {.size = size, .scale = {min_scale, 1}, .jitter_p = 0, .gray = 0, .blur = 0};
+}
+
+Views mae_views(int size) {
+  Recipe recipe = crop_only(size, 0.2f);
+  recipe.filter = Filter::bicubic;
+  return repeated(recipe, 1);
+}
+
+Views simmim_views(int size) { return repeated(crop_only(size, 0.67f), 1); }
+
+Views probe_views(int size) { return repeated(crop_only(size, 0.08f), 1); }
+
+Views test_views(int size, int resize_to) {
+  const Resize resize{resize_to > 0 ? resize_to : size};
+  const CenterCrop center{size};
+  return Views({View(size, [=](const Source& source, Rng& rng) { return center(resize(source, rng), rng); })});
+}
+
+}  // namespace fovea::data
