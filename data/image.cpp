@@ -105,7 +105,9 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
                           bytes.empty() ? "an empty file" : "a file of another kind"));
 }
 
-Image load_image(const std::filesystem::path& path) { return decode_image(read_file(path), path.string()); }
+Image load_image(const std::filesystem::path& path) {
+  return decode_image(read_file(path), path.string());
+}
 
 std::vector<uint8_t> encode_png(const Image& image) {
   check(!image.empty(), "encode_png: want an image, got an empty one");

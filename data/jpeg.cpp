@@ -78,8 +78,8 @@ class Decompressor {
   int width() const { return int(info_.output_width); }
   int height() const { return int(info_.output_height); }
 
-  // Reads the header and prepares to decode at 1/scale. The columns that will come are at least [*x, *x + *columns), which
-  // becomes a range on block borders. False on an error.
+  // Reads the header and prepares to decode at 1/scale. The columns that will come are at least [*x, *x + *columns),
+  // which becomes a range on block borders. False on an error.
   bool start(int scale, int* x, int* columns) {
     if (setjmp(jump_)) return false;
     jpeg_read_header(&info_, TRUE);

@@ -31,7 +31,9 @@ std::shared_ptr<const Image> Source::image() const {
   return image_ ? image_ : std::make_shared<const Image>(decode_jpeg(encoded_->bytes, encoded_->name));
 }
 
-void Source::decode() { image_ = image(); }
+void Source::decode() {
+  image_ = image();
+}
 
 Image Source::crop(const Rect& rect, int width, int height, Filter filter, bool mirror) const {
   if (image_) return resize(*image_, rect, width, height, filter, mirror);
@@ -48,10 +50,9 @@ Image Source::crop(const Rect& rect, int width, int height, Filter filter, bool 
   const int bottom = std::min(part.image.height(), int(std::ceil(part.bottom)));
   Image out(width, height);
   const kernels::Pixels in{part.image.at(left, top), int64_t(part.image.width()) * 3, right - left, bottom - top};
-  kernels::resize_rgb(kernels::cpu(), in,
-                      {part.left - left, part.top - top, part.right - left, part.bottom - top}, out.data(), width,
-                      height, filter == Filter::bicubic ? kernels::ResizeFilter::bicubic : kernels::ResizeFilter::bilinear,
-                      mirror);
+  kernels::resize_rgb(
+      kernels::cpu(), in, {part.left - left, part.top - top, part.right - left, part.bottom - top}, out.data(), width,
+      height, filter == Filter::bicubic ? kernels::ResizeFilter::bicubic : kernels::ResizeFilter::bilinear, mirror);
   return out;
 }
 

@@ -10,7 +10,9 @@ namespace {
 
 // A small PNG can claim to hold any number of bytes; 64 Mpixel of four 16-bit channels and the filters fit.
 constexpr size_t kMaxAllocation = size_t(1) << 30;
-void* limited_realloc(void* p, size_t bytes) { return bytes <= kMaxAllocation ? std::realloc(p, bytes) : nullptr; }
+void* limited_realloc(void* p, size_t bytes) {
+  return bytes <= kMaxAllocation ? std::realloc(p, bytes) : nullptr;
+}
 
 }  // namespace
 

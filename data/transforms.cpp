@@ -10,7 +10,9 @@
 
 namespace fovea::data {
 
-static int64_t pixels_of(const Image& image) { return int64_t(image.width()) * image.height(); }
+static int64_t pixels_of(const Image& image) {
+  return int64_t(image.width()) * image.height();
+}
 
 static void check_factor(const char* op, float factor) {
   check(factor >= 0, "{}: want a factor of at least 0, got {}", op, factor);
@@ -38,7 +40,9 @@ void adjust_hue(Image& image, float factor) {
   kernels::shift_hue(kernels::cpu(), image.data(), pixels_of(image), int(double(factor) * 255));
 }
 
-void to_grayscale(Image& image) { kernels::to_gray(kernels::cpu(), image.data(), pixels_of(image)); }
+void to_grayscale(Image& image) {
+  kernels::to_gray(kernels::cpu(), image.data(), pixels_of(image));
+}
 
 void solarize(Image& image, int threshold) {
   kernels::solarize(kernels::cpu(), image.data(), int64_t(image.bytes()), threshold);
@@ -54,14 +58,14 @@ void gaussian_blur(Image& image, int kernel_size, float sigma) {
   float weight[kMaxRadius + 1];
   double sum = 0;
   for (int i = 0; i <= radius; ++i) sum += (i ? 2 : 1) * std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma)));
-  for (int i = 0; i <= radius; ++i)
-    weight[i] = float(std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma))) / sum);
+  for (int i = 0; i <= radius; ++i) weight[i] = float(std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma))) / sum);
   kernels::blur_rgb(kernels::cpu(), image.data(), image.width(), image.height(), weight, radius);
 }
 
 void hflip(Image& image) {
   for (int y = 0; y < image.height(); ++y)
-    for (uint8_t *a = image.row(y), *b = a + (image.width() - 1) * 3; a < b; a += 3, b -= 3) std::swap_ranges(a, a + 3, b);
+    for (uint8_t *a = image.row(y), *b = a + (image.width() - 1) * 3; a < b; a += 3, b -= 3)
+      std::swap_ranges(a, a + 3, b);
 }
 
 void vflip(Image& image) {
@@ -122,7 +126,9 @@ Image VerticalFlip::operator()(Image image, Rng& rng) const {
   return image;
 }
 
-Image Rotate90::operator()(Image image, Rng& rng) const { return rng.bernoulli(p) ? rotate90(image) : std::move(image); }
+Image Rotate90::operator()(Image image, Rng& rng) const {
+  return rng.bernoulli(p) ? rotate90(image) : std::move(image);
+}
 
 Image ColorJitter::operator()(Image image, Rng& rng) const {
   std::array<int, 4> order{0, 1, 2, 3};

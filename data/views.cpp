@@ -49,7 +49,9 @@ std::vector<Image> Views::operator()(const Source& source, Rng& rng) const {
   return images;
 }
 
-static Views repeated(const Recipe& recipe, int count) { return Views(std::vector<View>(size_t(count), View(recipe))); }
+static Views repeated(const Recipe& recipe, int count) {
+  return Views(std::vector<View>(size_t(count), View(recipe)));
+}
 
 static Views with_locals(std::vector<View> views, Recipe local, int size, Range scale, int count) {
   local.size = size;
@@ -76,7 +78,9 @@ Views byol_views(int size, float min_scale) {
   return Views({first, second});
 }
 
-Views simsiam_views(int size, int count) { return repeated({.size = size, .scale = {0.2f, 1}}, count); }
+Views simsiam_views(int size, int count) {
+  return repeated({.size = size, .scale = {0.2f, 1}}, count);
+}
 
 Views mocov1_views(int size) {
   return repeated({.size = size,
@@ -141,9 +145,13 @@ Views mae_views(int size) {
   return repeated(recipe, 1);
 }
 
-Views simmim_views(int size) { return repeated(crop_only(size, 0.67f), 1); }
+Views simmim_views(int size) {
+  return repeated(crop_only(size, 0.67f), 1);
+}
 
-Views probe_views(int size) { return repeated(crop_only(size, 0.08f), 1); }
+Views probe_views(int size) {
+  return repeated(crop_only(size, 0.08f), 1);
+}
 
 Views test_views(int size, int resize_to) {
   const Resize resize{resize_to > 0 ? resize_to : size};

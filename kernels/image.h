@@ -4,9 +4,9 @@
 
 #include <fovea/kernels/context.h>
 
-// Loops over the pixels of one picture: 8-bit RGB, interleaved, with the arithmetic of PIL and torchvision. They run on the
-// calling thread alone, because a loader already gives each thread pictures of its own; so, but for normalize(), they
-// exist on the CPU only.
+// Loops over the pixels of one picture: 8-bit RGB, interleaved, with the arithmetic of PIL and torchvision. They run on
+// the calling thread alone, because a loader already gives each thread pictures of its own; so, but for normalize(),
+// they exist on the CPU only.
 namespace fovea::kernels {
 
 enum class ResizeFilter { bilinear, bicubic };
@@ -19,10 +19,11 @@ struct Pixels {
 };
 
 // PIL's antialiased resize of the box [left, right) x [top, bottom) of `in`, in (fractional) pixels within it, to
-// out_width x out_height, mirrored left to right if `mirror`; out is [out_height, out_width, 3]. Weights have 22 fractional
-// bits, rows are resized first and rounded to 8 bits in between. The filter's support, 1 (bilinear) or 2 (bicubic) pixels
-// of the coarser image on each side, sees pixels outside the box but none outside `in`.
-//                                                             reads the box, writes out and (box height x out_width) between
+// out_width x out_height, mirrored left to right if `mirror`; out is [out_height, out_width, 3]. Weights have 22
+// fractional bits, rows are resized first and rounded to 8 bits in between. The filter's support, 1 (bilinear) or 2
+// (bicubic) pixels of the coarser image on each side, sees pixels outside the box but none outside `in`.
+//                                                             reads the box, writes out and (box height x out_width)
+//                                                             between
 struct Box {
   double left, top, right, bottom;
 };
@@ -36,8 +37,8 @@ void blend_constant(Cpu&, uint8_t* x, int64_t n, int c, float a);
 void blend_gray(Cpu&, uint8_t* x, int64_t pixels, float a);
 
 // Gray levels L = (19595 R + 38470 G + 7471 B + 32768) >> 16: their sum; and all three channels set to them.
-int64_t gray_sum(Cpu&, const uint8_t* x, int64_t pixels);                                      // reads 3 pixels
-void to_gray(Cpu&, uint8_t* x, int64_t pixels);                                                // reads and writes 3 pixels
+int64_t gray_sum(Cpu&, const uint8_t* x, int64_t pixels);  // reads 3 pixels
+void to_gray(Cpu&, uint8_t* x, int64_t pixels);            // reads and writes 3 pixels
 
 // Adds `shift` (of 255 to the full circle, wrapping at 256) to the hue in PIL's 8-bit HSV and converts back.
 //                                                                                       reads and writes 3 pixels

@@ -47,8 +47,12 @@ inline void store_pixel(uint8_t* p, Ints4 sum) {
 #endif
 }
 
-inline Ints16 widen16(const uint8_t* p) { return __builtin_convertvector(load<Bytes16>(p), Ints16); }
-inline Floats16 floats16(const uint8_t* p) { return __builtin_convertvector(widen16(p), Floats16); }
+inline Ints16 widen16(const uint8_t* p) {
+  return __builtin_convertvector(load<Bytes16>(p), Ints16);
+}
+inline Floats16 floats16(const uint8_t* p) {
+  return __builtin_convertvector(widen16(p), Floats16);
+}
 
 inline Bytes16 clamp16(Ints16 v) {
   v = v < 0 ? Ints16{} : v;
@@ -56,9 +60,13 @@ inline Bytes16 clamp16(Ints16 v) {
   return __builtin_convertvector(v, Bytes16);
 }
 
-inline uint8_t clamp_byte(float v) { return uint8_t(v < 0 ? 0 : v > 255 ? 255.0f : v); }
+inline uint8_t clamp_byte(float v) {
+  return uint8_t(v < 0 ? 0 : v > 255 ? 255.0f : v);
+}
 
-inline int gray_level(int r, int g, int b) { return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16; }
+inline int gray_level(int r, int g, int b) {
+  return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+}
 
 // Pixels are taken apart into planes this many at a time.
 constexpr int kBlock = 64;
@@ -171,10 +179,10 @@ void to_gray_loop(uint8_t* x, int64_t pixels) {
   });
 }
 
-// PIL's rgb2hsv and hsv2rgb without branches. Hue there is a chain of float and double roundings before it is cut to 8 bits,
-// where one unit is up to six levels of a channel, so that chain is kept as it is; with q = (max - middle) / (max - min) it
-// is one of q - 1, 1 - q, 1 + q, 3 - q, 3 + q, 5 - q sixths of the circle. Back, a channel is v (1 - s w), w its distance
-// from its own sector, held in [0, 1].
+// PIL's rgb2hsv and hsv2rgb without branches. Hue there is a chain of float and double roundings before it is cut to 8
+// bits, where one unit is up to six levels of a channel, so that chain is kept as it is; with q = (max - middle) / (max
+// - min) it is one of q - 1, 1 - q, 1 + q, 3 - q, 3 + q, 5 - q sixths of the circle. Back, a channel is v (1 - s w), w
+// its distance from its own sector, held in [0, 1].
 template <Isa I>
 void shift_hue_loop(uint8_t* x, int64_t pixels, int shift) {
   for_each_block(x, pixels, [shift](Planes& p) {
