@@ -33,6 +33,10 @@ struct TensorAccess {
   static bool owns_its_memory_alone(const Tensor& t) { return t.impl_.use_count() == 1 && t.impl_->storage.use_count() == 1; }
 };
 
+Tensor gradient_memory(const Tensor& dy) {
+  return TensorAccess::owns_its_memory_alone(dy) ? dy : Tensor::empty_like(dy);
+}
+
 std::shared_ptr<GradMeta> grad_meta(const Tensor& t) { return TensorAccess::meta(t); }
 
 Tensor record(const char* name, const Tensor& result, std::span<const Tensor> inputs, BackwardFunction backward) {

@@ -44,6 +44,10 @@ struct Node {
 Tensor record(const char* name, const Tensor& result, std::initializer_list<Tensor> inputs, BackwardFunction backward);
 Tensor record(const char* name, const Tensor& result, std::span<const Tensor> inputs, BackwardFunction backward);
 
+// For backward functions: memory for another gradient of dy's shape and dtype. It is dy's own where nobody else can see it
+// (read dy before you write), else it is new.
+Tensor gradient_memory(const Tensor& dy);
+
 // While one of these is alive on this thread, ops record nothing.
 class NoGrad {
  public:

@@ -121,6 +121,11 @@ void batch_norm_eval(Cpu&, const BatchNorm<T>& norm, const accumulator_t<T>* mea
   });
 }
 
+template <class A>
+void inverse_std(Cpu&, const A* var, A* invstd, int64_t channels, double eps) {
+  for (int64_t c = 0; c < channels; ++c) invstd[c] = A(1 / std::sqrt(double(var[c]) + eps));
+}
+
 template <class T>
 void batch_norm_backward(Cpu&, const BatchNorm<T>& norm, bool training, const accumulator_t<T>* mean,
                          const accumulator_t<T>* invstd, const T* y, const T* dy,
@@ -184,5 +189,7 @@ void batch_norm_backward(Cpu&, const BatchNorm<T>& norm, bool training, const ac
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)
 FOVEA_INSTANTIATE(bf16)
+template void inverse_std<float>(Cpu&, const float*, float*, int64_t, double);
+template void inverse_std<double>(Cpu&, const double*, double*, int64_t, double);
 
 }  // namespace fovea::kernels

@@ -48,6 +48,12 @@ template <class T>
 void batch_norm_eval(Cuda&, const BatchNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
                      T* y);
 
+// invstd[c] = 1 / sqrt(var[c] + eps)
+template <class A>
+void inverse_std(Cpu&, const A* var, A* invstd, int64_t channels, double eps);
+template <class A>
+void inverse_std(Cuda&, const A* var, A* invstd, int64_t channels, double eps);
+
 // Gradients of both. Let g = dy where act passed it on, else 0; with x^ = (x - mean) * invstd:
 //   dbias = sum g     dweight = sum g x^     dresidual = g
 //   dx = weight * invstd * (g - dbias / rows - x^ dweight / rows)   (training; without the two means otherwise)

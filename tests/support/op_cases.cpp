@@ -109,12 +109,14 @@ double relative_error(const Tensor& a, const Tensor& b) {
 
 // The families, each in its own file.
 std::vector<OpCase> conv_cases();
+std::vector<OpCase> norm_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
         conv_cases(),
+        norm_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;

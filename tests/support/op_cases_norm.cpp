@@ -1,0 +1,40 @@
+#include "support/op_cases.h"
+
+namespace fovea::testing {
+
+static Tensor as_statistics(const Tensor& t, const Tensor& x) {
+  return t.to(x.dtype() == Dtype::f64 ? Dtype::f64 : Dtype::f32);
+}
+
+std::vector<OpCase> norm_cases() {
+  auto train = [](bool relu) {
+    return [relu](const Inputs& in) {
+      return batch_norm(in[0], in.size() > 1 ? in[1] : Tensor(), in.size() > 1 ? in[2] : Tensor(), {}, {},
+                        {.relu = relu}, in.size() > 3 ? in[3] : Tensor());
+    };
+  };
+  auto evaluate = [](bool relu) {
+    return [relu](const Inputs& in) {
+      return batch_norm(in[0], in[1], in[2], as_statistics(in[3], in[0]), as_statistics(in[4], in[0]),
+                        {.training = false, .relu = relu}, in.size() > 5 ? in[5] : Tensor());
+    };
+  };
+  const Input running_mean{{5}, Fill::normal, 0, false}, running_var{{5}, Fill::positive, 0, false};
+  return {
+      {"batch_norm", {{{2, 3, 4, 5}}, {{5}}, {{5}}}, train(false)},
+      {"batch_norm of two rows", {{{2, 17}}, {{17}}, {{17}}}, train(false), true, 1e-6, 1e-4, 0.05},
+      {"batch_norm of one channel", {{{7, 3, 1}}, {{1}}, {{1}}}, train(false)},
+      {"batch_norm without weight", {{{37, 3}}}, train(false)},
+      {"batch_norm relu", {{{3, 3, 4, 5}}, {{5}}, {{5}}}, train(true)},
+      {"batch_norm residual", {{{3, 11, 19}}, {{19}}, {{19}}, {{3, 11, 19}}}, train(false)},
+      {"batch_norm residual relu", {{{3, 11, 19}}, {{19}}, {{19}}, {{3, 11, 19}}}, train(true)},
+      {"batch_norm eval", {{{2, 3, 5}}, {{5}}, {{5}}, running_mean, running_var}, evaluate(false)},
+      {"batch_norm eval relu", {{{2, 3, 5}}, {{5}}, {{5}}, running_mean, running_var}, evaluate(true)},
+      {"batch_norm eval residual relu",
+       {{{2, 3, 5}}, {{5}}, {{5}}, running_mean, running_var, {{2, 3, 5}}},
+       evaluate(true)},
+      {"batch_norm eval of nothing", {{{0, 3, 5}}, {{5}}, {{5}}, running_mean, running_var}, evaluate(false)},
+  };
+}
+
+}  // namespace fovea::testing
