@@ -5,6 +5,8 @@ namespace fovea::kernels {
 
 // Rows that are read together, so that a column's sums are loaded and stored once for all of them.
 static constexpr int kRows = 4;
+// Rows whose mean stands for a block's mean while its squares are summed.
+static constexpr int64_t kPivotRows = 16;
 
 template <Isa I, class T>
 void column_moments(const RowBlock& block, const T* x, accumulator_t<T>* mean, accumulator_t<T>* squares) {
@@ -12,7 +14,12 @@ void column_moments(const RowBlock& block, const T* x, accumulator_t<T>* mean, a
   const int64_t cols = block.cols, stride = block.stride;
   alignas(64) A pivot[kMaxCols], sum[kMaxCols], square[kMaxCols];
 #pragma omp simd
-  for (int64_t c = 0; c < cols; ++c) pivot[c] = A(x[c]), sum[c] = 0, square[c] = 0;
+  for (int64_t c = 0; c < cols; ++c) pivot[c] = 0, sum[c] = 0, square[c] = 0;
+  const int64_t sample = block.rows < kPivotRows ? block.rows : kPivotRows;
+  for (int64_t r = 0; r < sample; ++r) {
+#pragma omp simd
+    for (int64_t c = 0; c < cols; ++c) pivot[c] += A(x[r * stride + c]) * (A(1) / A(sample));
+  }
   int64_t r = 0;
   for (; r + kRows <= block.rows; r += kRows) {
     const T* x0 = x + r * stride;

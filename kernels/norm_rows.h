@@ -25,7 +25,7 @@ struct Columns {
 // The ReLU's mask: none, where the normalised x is positive, where y is.
 enum class Mask { none, from_x, from_y };
 
-// Mean and sum of squared distances from it, for each column. Distances are first taken from the block's first row, so
+// Mean and sum of squared distances from it, for each column. Distances are first taken from the mean of a few rows, so
 // that a mean far from zero costs no digits.
 template <Isa I, class T>
 void column_moments(const RowBlock& block, const T* x, accumulator_t<T>* mean, accumulator_t<T>* squares);

@@ -52,17 +52,20 @@ static void check_batch_norm(const Tensor& x, const Tensor& weight, const Tensor
   const int64_t channels = x.size(-1);
   check(weight.defined() == bias.defined(), "batch_norm: want both weight and bias or neither, got the {} alone",
         weight.defined() ? "weight" : "bias");
+  const Dtype dtype = statistics_dtype(x);
   for (const Tensor* running : {&running_mean, &running_var})
-    check(!running->defined() || (running->shape() == Shape{channels} && running->dtype() == statistics_dtype(x)),
-          "batch_norm: want running statistics {} [{}] for x {} {}, got {} {}", name_of(statistics_dtype(x)), channels,
-          name_of(x.dtype()), x.shape(), name_of(running->dtype()), running->shape());
+    if (running->defined())
+      check(running->shape() == Shape{channels} && running->dtype() == dtype,
+            "batch_norm: want running statistics {} [{}] for x {} {}, got {} {}", name_of(dtype), channels,
+            name_of(x.dtype()), x.shape(), name_of(running->dtype()), running->shape());
   if (options.training)
     check(x.numel() / channels >= 2, "batch_norm: want two or more values a channel to train, got x {}", x.shape());
   else
     check(running_mean.defined() && running_var.defined(), "batch_norm: want running_mean and running_var to evaluate");
-  check(!residual.defined() || (residual.shape() == x.shape() && residual.dtype() == x.dtype()),
-        "batch_norm: want a residual like x {} {}, got {} {}", name_of(x.dtype()), x.shape(),
-        residual.defined() ? name_of(residual.dtype()) : "", residual.defined() ? residual.shape() : Shape{});
+  if (residual.defined())
+    check(residual.shape() == x.shape() && residual.dtype() == x.dtype(),
+          "batch_norm: want a residual like x {} {}, got {} {}", name_of(x.dtype()), x.shape(),
+          name_of(residual.dtype()), residual.shape());
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,

