@@ -132,6 +132,17 @@ Tensor Tensor::slice(int64_t begin, int64_t end) const {
                 });
 }
 
+Tensor Tensor::joined(const Tensor& next) const {
+  Shape both = shape();
+  if (rank() == 0 || next.rank() == 0 || dtype() != next.dtype() || impl().storage != next.impl().storage ||
+      static_cast<const char*>(raw()) + bytes() != next.raw())
+    return {};
+  both[0] = next.shape()[0];
+  if (both != next.shape()) return {};
+  both[0] += shape()[0];
+  return view(both, 0);
+}
+
 static void cast_into(const Tensor& from, Tensor& to) {
   dispatch_all(from, "to", [&]<class From>(auto& ctx) {
     const From* source = from.data<From>();

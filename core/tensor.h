@@ -69,6 +69,9 @@ class Tensor {
   Tensor reshape(std::initializer_list<int64_t> sizes) const { return reshape(std::vector<int64_t>(sizes)); }
   Tensor reshape(const Shape& shape) const;
   Tensor slice(int64_t begin, int64_t end) const;
+  // Where `next` begins where this ends in the same memory, with rows of the same shape and dtype: both as one view along
+  // dimension 0, without a graph. Undefined elsewhere.
+  Tensor joined(const Tensor& next) const;
   // Differentiable. A tensor that already is what is asked for is returned as it is.
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
