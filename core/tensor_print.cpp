@@ -86,7 +86,7 @@ class Printer {
   std::string block(int dim, int64_t offset, size_t indent) const {
     if (dim == shape_.rank()) return format_(values_[size_t(offset)]);
     bool last = dim == shape_.rank() - 1;
-    std::string out = "[", between = last ? ", " : "," + std::string(size_t(shape_.rank() - 1 - dim), '\n') + std::string(indent + 1, ' ');
+    std::string out = "[", between = last ? ", " : fmt::format(",{:\n<{}}{:{}}", "", shape_.rank() - 1 - dim, "", indent + 1);
     size_t line = indent + 1;
     bool first = true;
     each(dim, [&](int64_t i) {

@@ -16,7 +16,8 @@ template <class Op, class T>
 void unary_backward(Cpu&, Op op, const T* dy, const T* saved, T* dx, int64_t n) {
   with_isa([&]<Isa I>() {
     for_each_part(n, [&](int64_t begin, int64_t end) {
-      unary_backward_loop<I>(op, dy + begin, Op::kSaves == Saves::nothing ? dy : saved + begin, dx + begin, end - begin);
+      unary_backward_loop<I>(op, dy + begin, Op::kSaves == Saves::nothing ? dy : saved + begin, dx + begin,
+                             end - begin);
     });
   });
 }
@@ -26,9 +27,10 @@ static void binary_any(Op op, const T* dy, const T* a, const T* b, T* y, const B
   if (shape.numel == 0) return;
   with_isa([&]<Isa I>() {
     for_each_part(shape.numel, [&](int64_t begin, int64_t end) {
-      for_each_run(shape, begin, end, [&](int64_t i, int64_t a_step, int64_t j, int64_t b_step, int64_t k, int64_t count) {
-        binary_loop<I, P>(op, P == Part::value ? dy : dy + k, a + i, a_step, b + j, b_step, y + k, count);
-      });
+      for_each_run(shape, begin, end,
+                   [&](int64_t i, int64_t a_step, int64_t j, int64_t b_step, int64_t k, int64_t count) {
+                     binary_loop<I, P>(op, P == Part::value ? dy : dy + k, a + i, a_step, b + j, b_step, y + k, count);
+                   });
     });
   });
 }
@@ -56,10 +58,11 @@ template <class Op, class T>
 void compare(Cpu&, Op op, const T* a, const T* b, uint8_t* y, const Broadcast& shape) {
   if (shape.numel == 0) return;
   for_each_part(shape.numel, [&](int64_t begin, int64_t end) {
-    for_each_run(shape, begin, end, [&](int64_t i, int64_t a_step, int64_t j, int64_t b_step, int64_t k, int64_t count) {
-      for (int64_t m = 0; m < count; ++m)
-        y[k + m] = op.f(comparable(a[i + m * a_step]), comparable(b[j + m * b_step]));
-    });
+    for_each_run(shape, begin, end,
+                 [&](int64_t i, int64_t a_step, int64_t j, int64_t b_step, int64_t k, int64_t count) {
+                   for (int64_t m = 0; m < count; ++m)
+                     y[k + m] = op.f(comparable(a[i + m * a_step]), comparable(b[j + m * b_step]));
+                 });
   });
 }
 
@@ -86,7 +89,7 @@ void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, uint64_t
   });
 }
 
-#define FOVEA_INSTANTIATE_UNARY_FOR(Op, T)                    \
+#define FOVEA_INSTANTIATE_UNARY_FOR(Op, T)                     \
   template void unary<Op, T>(Cpu&, Op, const T*, T*, int64_t); \
   template void unary_backward<Op, T>(Cpu&, Op, const T*, const T*, T*, int64_t);
 #define FOVEA_INSTANTIATE_UNARY(Op)       \
@@ -95,8 +98,8 @@ void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, uint64_t
   FOVEA_INSTANTIATE_UNARY_FOR(Op, bf16)
 FOVEA_UNARY_OPS(FOVEA_INSTANTIATE_UNARY)
 
-#define FOVEA_INSTANTIATE_BINARY_FOR(Op, T)                                           \
-  template void binary<Op, T>(Cpu&, Op, const T*, const T*, T*, const Broadcast&);    \
+#define FOVEA_INSTANTIATE_BINARY_FOR(Op, T)                                        \
+  template void binary<Op, T>(Cpu&, Op, const T*, const T*, T*, const Broadcast&); \
   template void binary_backward<Op, T>(Cpu&, Op, Operand, const T*, const T*, const T*, T*, const Broadcast&);
 #define FOVEA_INSTANTIATE_BINARY(Op)       \
   FOVEA_INSTANTIATE_BINARY_FOR(Op, float)  \
@@ -104,15 +107,15 @@ FOVEA_UNARY_OPS(FOVEA_INSTANTIATE_UNARY)
   FOVEA_INSTANTIATE_BINARY_FOR(Op, bf16)
 FOVEA_BINARY_OPS(FOVEA_INSTANTIATE_BINARY)
 
-#define FOVEA_INSTANTIATE_FLOAT(T)                                       \
-  template void add_scaled<T>(Cpu&, T*, const T*, double, int64_t);      \
+#define FOVEA_INSTANTIATE_FLOAT(T)                                  \
+  template void add_scaled<T>(Cpu&, T*, const T*, double, int64_t); \
   template void dropout<T>(Cpu&, const T*, T*, int64_t, float, uint64_t, uint64_t);
 FOVEA_INSTANTIATE_FLOAT(float)
 FOVEA_INSTANTIATE_FLOAT(double)
 FOVEA_INSTANTIATE_FLOAT(bf16)
 
-#define FOVEA_INSTANTIATE_ANY(T)                                                                     \
-  template void select<T>(Cpu&, const uint8_t*, const T*, const T*, T*, int64_t);                    \
+#define FOVEA_INSTANTIATE_ANY(T)                                                                      \
+  template void select<T>(Cpu&, const uint8_t*, const T*, const T*, T*, int64_t);                     \
   template void compare<Equal, T>(Cpu&, Equal, const T*, const T*, uint8_t*, const Broadcast&);       \
   template void compare<NotEqual, T>(Cpu&, NotEqual, const T*, const T*, uint8_t*, const Broadcast&); \
   template void compare<Less, T>(Cpu&, Less, const T*, const T*, uint8_t*, const Broadcast&);         \

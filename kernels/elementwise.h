@@ -21,9 +21,9 @@ void unary_backward(Cpu&, Op op, const T* dy, const T* saved, T* dx, int64_t n);
 template <class Op, class T>
 void unary_backward(Cuda&, Op op, const T* dy, const T* saved, T* dx, int64_t n);
 
-// How two dense arrays are read as one of `size`: a and b hold the step, in elements, of each dimension, 0 where the array
-// is repeated. Neighbouring dimensions that can be are merged, so equal shapes have rank 1, a row or a column added to a
-// matrix rank 2.
+// How two dense arrays are read as one of `size`: a and b hold the step, in elements, of each dimension, 0 where the
+// array is repeated. Neighbouring dimensions that can be are merged, so equal shapes have rank 1, a row or a column
+// added to a matrix rank 2.
 struct Broadcast {
   static constexpr int kMaxRank = 6;
   int rank = 0;
@@ -63,8 +63,8 @@ void add_scaled(Cpu&, T* y, const T* x, double alpha, int64_t n);
 template <class T>
 void add_scaled(Cuda&, T* y, const T* x, double alpha, int64_t n);
 
-// y[i] = keep(i) ? x[i] / keep_probability : 0, where keep(i) is uniform(i) < keep_probability and uniform(i) comes from word
-// i % 4 of Philox counter (offset + i / 4). Its own gradient with dy for x.   reads n, writes n
+// y[i] = keep(i) ? x[i] / keep_probability : 0, where keep(i) is uniform(i) < keep_probability and uniform(i) comes
+// from word i % 4 of Philox counter (offset + i / 4). Its own gradient with dy for x.   reads n, writes n
 template <class T>
 void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, uint64_t seed, uint64_t offset);
 template <class T>

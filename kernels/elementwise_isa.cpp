@@ -63,7 +63,8 @@ void dropout_loop(const T* x, T* y, int64_t n, float keep_probability, uint64_t 
 #pragma omp simd
     for (int64_t g = 0; g < kGroups; ++g) {
       Philox4 r = philox(seed, counter + uint64_t(g));
-      words[4 * g] = r.word[0], words[4 * g + 1] = r.word[1], words[4 * g + 2] = r.word[2], words[4 * g + 3] = r.word[3];
+      words[4 * g] = r.word[0], words[4 * g + 1] = r.word[1], words[4 * g + 2] = r.word[2],
+                words[4 * g + 3] = r.word[3];
     }
     const int64_t count = n - begin < 4 * kGroups ? n - begin : 4 * kGroups;
 #pragma omp simd
@@ -72,8 +73,8 @@ void dropout_loop(const T* x, T* y, int64_t n, float keep_probability, uint64_t 
   }
 }
 
-#define FOVEA_INSTANTIATE_UNARY_FOR(Op, T)                              \
-  template void unary_loop<kIsa, Op, T>(Op, const T*, T*, int64_t);     \
+#define FOVEA_INSTANTIATE_UNARY_FOR(Op, T)                          \
+  template void unary_loop<kIsa, Op, T>(Op, const T*, T*, int64_t); \
   template void unary_backward_loop<kIsa, Op, T>(Op, const T*, const T*, T*, int64_t);
 #define FOVEA_INSTANTIATE_UNARY(Op)       \
   FOVEA_INSTANTIATE_UNARY_FOR(Op, float)  \
@@ -83,7 +84,7 @@ FOVEA_UNARY_OPS(FOVEA_INSTANTIATE_UNARY)
 
 #define FOVEA_INSTANTIATE_PART(P, Op, T) \
   template void binary_loop<kIsa, Part::P, Op, T>(Op, const T*, const T*, int64_t, const T*, int64_t, T*, int64_t);
-#define FOVEA_INSTANTIATE_BINARY_FOR(Op, T)                                                                      \
+#define FOVEA_INSTANTIATE_BINARY_FOR(Op, T) \
   FOVEA_INSTANTIATE_PART(value, Op, T) FOVEA_INSTANTIATE_PART(da, Op, T) FOVEA_INSTANTIATE_PART(db, Op, T)
 #define FOVEA_INSTANTIATE_BINARY(Op)       \
   FOVEA_INSTANTIATE_BINARY_FOR(Op, float)  \
@@ -91,8 +92,8 @@ FOVEA_UNARY_OPS(FOVEA_INSTANTIATE_UNARY)
   FOVEA_INSTANTIATE_BINARY_FOR(Op, bf16)
 FOVEA_BINARY_OPS(FOVEA_INSTANTIATE_BINARY)
 
-#define FOVEA_INSTANTIATE(T)                                              \
-  template void add_scaled_loop<kIsa, T>(T*, const T*, double, int64_t);  \
+#define FOVEA_INSTANTIATE(T)                                             \
+  template void add_scaled_loop<kIsa, T>(T*, const T*, double, int64_t); \
   template void dropout_loop<kIsa, T>(const T*, T*, int64_t, float, uint64_t, uint64_t, int64_t);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)

@@ -22,11 +22,15 @@ StridedBox merged(const StridedBox& box) {
   return out;
 }
 
-// Exchanges two dimensions.
-void swap_dims(StridedBox& box, int a, int b) {
-  std::swap(box.size[a], box.size[b]);
-  std::swap(box.from[a], box.from[b]);
-  std::swap(box.to[a], box.to[b]);
+// The box with dimension d moved to place `last` - 1, next to the innermost.
+StridedBox with_second_innermost(const StridedBox& box, int d) {
+  const int last = box.rank - 1;
+  StridedBox out;
+  for (int e = 0; e < last; ++e)
+    if (e != d) out.push_back(box.size[e], box.from[e], box.to[e]);
+  out.push_back(box.size[d], box.from[d], box.to[d]);
+  out.push_back(box.size[last], box.from[last], box.to[last]);
+  return out;
 }
 
 // The offsets of the `index`th element of the box's first `rank` dimensions.
@@ -82,7 +86,7 @@ void copy_box(const E* from, E* to, StridedBox box) {
   if (box.to[last] == 1 && box.from[last] != 1)
     for (int d = last - 1; d >= 0 && !transpose; --d)
       if (box.from[d] == 1 && box.size[d] >= 8 && box.size[last] >= 8) {
-        for (int e = d; e < last - 1; ++e) swap_dims(box, e, e + 1);
+        box = with_second_innermost(box, d);
         transpose = true;
       }
   if (transpose) {
@@ -95,8 +99,8 @@ void copy_box(const E* from, E* to, StridedBox box) {
       for (int64_t b = 0; b < bands; ++b) {
         const Offsets at = offsets_of(box, last - 1, o);
         const int64_t r = b * kBand;
-        copy_transposed(from + at.from + r, to + at.to + r * box.to[last - 1], std::min(kBand, rows - r), cols, box.from[last],
-                        box.to[last - 1]);
+        copy_transposed(from + at.from + r, to + at.to + r * box.to[last - 1], std::min(kBand, rows - r), cols,
+                        box.from[last], box.to[last - 1]);
       }
     return;
   }
@@ -106,19 +110,21 @@ void copy_box(const E* from, E* to, StridedBox box) {
     const int64_t parts = (n + kPart - 1) / kPart;
 #pragma omp parallel for schedule(static) if (n > kParallelGrain)
     for (int64_t p = 0; p < parts; ++p)
-      copy_run(from + p * kPart * box.from[last], to + p * kPart * box.to[last], std::min(kPart, n - p * kPart), box.from[last],
-               box.to[last]);
+      copy_run(from + p * kPart * box.from[last], to + p * kPart * box.to[last], std::min(kPart, n - p * kPart),
+               box.from[last], box.to[last]);
     return;
   }
   // Runs come in groups, so that finding a group's place costs little.
   const int64_t second = last > 0 ? box.size[last - 1] : 1, groups = runs / second;
-  const int64_t split = std::min(second, std::max<int64_t>(1, groups >= 64 ? second : 8192 / n)), parts = (second + split - 1) / split;
+  const int64_t split = std::min(second, std::max<int64_t>(1, groups >= 64 ? second : 8192 / n)),
+                parts = (second + split - 1) / split;
 #pragma omp parallel for collapse(2) schedule(static) if (total > kParallelGrain)
   for (int64_t g = 0; g < groups; ++g)
     for (int64_t p = 0; p < parts; ++p) {
       const Offsets at = offsets_of(box, last - 1, g);
       for (int64_t r = p * split; r < std::min(second, (p + 1) * split); ++r)
-        copy_run(from + at.from + r * box.from[last - 1], to + at.to + r * box.to[last - 1], n, box.from[last], box.to[last]);
+        copy_run(from + at.from + r * box.from[last - 1], to + at.to + r * box.to[last - 1], n, box.from[last],
+                 box.to[last]);
     }
 }
 
@@ -127,15 +133,19 @@ void copy_box(const E* from, E* to, StridedBox box) {
 void copy_strided(Cpu&, const void* from, void* to, size_t element_bytes, const StridedBox& box) {
   const StridedBox m = merged(box);
   switch (element_bytes) {
-    case 1: return copy_box(static_cast<const uint8_t*>(from), static_cast<uint8_t*>(to), m);
-    case 2: return copy_box(static_cast<const uint16_t*>(from), static_cast<uint16_t*>(to), m);
-    case 4: return copy_box(static_cast<const uint32_t*>(from), static_cast<uint32_t*>(to), m);
-    default: return copy_box(static_cast<const uint64_t*>(from), static_cast<uint64_t*>(to), m);
+    case 1:
+      return copy_box(static_cast<const uint8_t*>(from), static_cast<uint8_t*>(to), m);
+    case 2:
+      return copy_box(static_cast<const uint16_t*>(from), static_cast<uint16_t*>(to), m);
+    case 4:
+      return copy_box(static_cast<const uint32_t*>(from), static_cast<uint32_t*>(to), m);
+    default:
+      return copy_box(static_cast<const uint64_t*>(from), static_cast<uint64_t*>(to), m);
   }
 }
 
-void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks, size_t row_bytes,
-            bool index_per_batch) {
+void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
+            size_t row_bytes, bool index_per_batch) {
   const auto* source = static_cast<const char*>(x);
   auto* target = static_cast<char*>(y);
   const int64_t total = batch * picks;
@@ -147,8 +157,8 @@ void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, i
 }
 
 template <class T>
-void scatter_add(Cpu&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows, int64_t picks,
-                 int64_t cols, bool index_per_batch) {
+void scatter_add(Cpu&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
+                 int64_t picks, int64_t cols, bool index_per_batch) {
   using A = accumulator_t<T>;
   const int64_t work = batch * picks * cols;
   // Each worker owns a range of target rows, and adds to them in the order of the picks.
@@ -168,9 +178,12 @@ void scatter_add(Cpu&, const T* x, const int64_t* index, accumulator_t<T>* y, in
     }
 }
 template void scatter_add<float>(Cpu&, const float*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
-template void scatter_add<double>(Cpu&, const double*, const int64_t*, double*, int64_t, int64_t, int64_t, int64_t, bool);
-template void scatter_add<int64_t>(Cpu&, const int64_t*, const int64_t*, int64_t*, int64_t, int64_t, int64_t, int64_t, bool);
-template void scatter_add<uint8_t>(Cpu&, const uint8_t*, const int64_t*, uint8_t*, int64_t, int64_t, int64_t, int64_t, bool);
+template void scatter_add<double>(Cpu&, const double*, const int64_t*, double*, int64_t, int64_t, int64_t, int64_t,
+                                  bool);
+template void scatter_add<int64_t>(Cpu&, const int64_t*, const int64_t*, int64_t*, int64_t, int64_t, int64_t, int64_t,
+                                   bool);
+template void scatter_add<uint8_t>(Cpu&, const uint8_t*, const int64_t*, uint8_t*, int64_t, int64_t, int64_t, int64_t,
+                                   bool);
 template void scatter_add<bf16>(Cpu&, const bf16*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
 
 int64_t find_out_of_range(Cpu&, const int64_t* index, int64_t n, int64_t limit) {

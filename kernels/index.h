@@ -9,8 +9,9 @@
 // Moving elements. Copies know only the elements' size: 1, 2, 4 or 8 bytes.
 namespace fovea::kernels {
 
-// A box of elements in two arrays: its sizes and how far, in elements, a step along each dimension goes in the source and in
-// the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each cut in two.
+// A box of elements in two arrays: its sizes and how far, in elements, a step along each dimension goes in the source
+// and in the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each cut in
+// two.
 struct StridedBox {
   static constexpr int kMaxRank = 12;
   int rank = 0;
@@ -26,21 +27,22 @@ struct StridedBox {
 void copy_strided(Cpu&, const void* from, void* to, size_t element_bytes, const StridedBox& box);
 void copy_strided(Cuda&, const void* from, void* to, size_t element_bytes, const StridedBox& box);
 
-// Rows of `row_bytes` bytes: y[b, k] = x[b, index[b, k]], x [batch, rows] rows and y [batch, picks] rows; one index [picks] for
-// the whole batch if !index_per_batch. Indices must lie in [0, rows).         reads and writes batch * picks rows
-void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks, size_t row_bytes,
-            bool index_per_batch);
-void gather(Cuda&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks, size_t row_bytes,
-            bool index_per_batch);
+// Rows of `row_bytes` bytes: y[b, k] = x[b, index[b, k]], x [batch, rows] rows and y [batch, picks] rows; one index
+// [picks] for the whole batch if !index_per_batch. Indices must lie in [0, rows).         reads and writes batch *
+// picks rows
+void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
+            size_t row_bytes, bool index_per_batch);
+void gather(Cuda&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
+            size_t row_bytes, bool index_per_batch);
 
-// Its transpose: y[b, index[b, k], :] += x[b, k, :] for k = 0, 1, ... in this order, whatever the number of threads; y is
-// not cleared.                                       reads batch * picks * cols, reads and writes as much of y
+// Its transpose: y[b, index[b, k], :] += x[b, k, :] for k = 0, 1, ... in this order, whatever the number of threads; y
+// is not cleared.                                       reads batch * picks * cols, reads and writes as much of y
 template <class T>
-void scatter_add(Cpu&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows, int64_t picks,
-                 int64_t cols, bool index_per_batch);
+void scatter_add(Cpu&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
+                 int64_t picks, int64_t cols, bool index_per_batch);
 template <class T>
-void scatter_add(Cuda&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows, int64_t picks,
-                 int64_t cols, bool index_per_batch);
+void scatter_add(Cuda&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
+                 int64_t picks, int64_t cols, bool index_per_batch);
 
 // The first k with index[k] outside [0, limit), or -1.                       reads n
 int64_t find_out_of_range(Cpu&, const int64_t* index, int64_t n, int64_t limit);

@@ -7,8 +7,8 @@
 
 namespace fovea::kernels {
 
-// Calls body(begin, end) for parts of [0, n) whose bounds do not depend on the number of threads, so that no element's bits
-// do: a loop's vectorised body and its remainder may round differently.
+// Calls body(begin, end) for parts of [0, n) whose bounds do not depend on the number of threads, so that no element's
+// bits do: a loop's vectorised body and its remainder may round differently.
 template <class F>
 void for_each_part(int64_t n, F&& body) {
   if (n <= kParallelGrain) return body(0, n);
@@ -18,8 +18,8 @@ void for_each_part(int64_t n, F&& body) {
   for (int64_t p = 0; p < parts; ++p) body(p * kPart, std::min((p + 1) * kPart, n));
 }
 
-// Calls body(a, a_step, b, b_step, y, count) for runs along the innermost dimension that cover [begin, end) of the result:
-// each array's offset of the run's first element, and the steps between elements.
+// Calls body(a, a_step, b, b_step, y, count) for runs along the innermost dimension that cover [begin, end) of the
+// result: each array's offset of the run's first element, and the steps between elements.
 template <class F>
 void for_each_run(const Broadcast& shape, int64_t begin, int64_t end, F&& body) {
   const int last = shape.rank - 1;

@@ -31,7 +31,8 @@ static void reduce_rows(const T* x, const accumulator_t<T>* a, accumulator_t<T>*
 #pragma omp parallel for schedule(static) if (work > kParallelGrain)
       for (int64_t p = 0; p < parts; ++p) {
         const int64_t r = p * rows;
-        reduce_rows_loop<I, Op, Map>(x + r * cols, cols, Map::kReadsA ? a + r : a, y + r, std::min(rows, outer - r), cols);
+        reduce_rows_loop<I, Op, Map>(x + r * cols, cols, Map::kReadsA ? a + r : a, y + r, std::min(rows, outer - r),
+                                     cols);
       }
       return;
     }
@@ -40,17 +41,19 @@ static void reduce_rows(const T* x, const accumulator_t<T>* a, accumulator_t<T>*
 #pragma omp parallel for collapse(2) schedule(static) if (work > kParallelGrain)
     for (int64_t o = 0; o < outer; ++o)
       for (int64_t b = 0; b < blocks; ++b)
-        reduce_rows_loop<I, Op, Map>(x + o * cols + b * kBlock, 0, Map::kReadsA ? a + o : a, partial + o * blocks + b, 1,
-                                     std::min(kBlock, cols - b * kBlock));
+        reduce_rows_loop<I, Op, Map>(x + o * cols + b * kBlock, 0, Map::kReadsA ? a + o : a, partial + o * blocks + b,
+                                     1, std::min(kBlock, cols - b * kBlock));
     combine_blocks<Op>(partial, y, outer, blocks, 1);
   });
 }
 
 // Each of `outer` matrices [rows, cols] to one row.
 template <class Op, class Map, class T>
-static void reduce_columns(const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t outer, int64_t rows, int64_t cols) {
+static void reduce_columns(const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t outer, int64_t rows,
+                           int64_t cols) {
   constexpr int64_t kTile = 512;
-  const int64_t block = std::clamp<int64_t>(16384 / cols, 64, 512), blocks = std::max<int64_t>(1, (rows + block - 1) / block);
+  const int64_t block = std::clamp<int64_t>(16384 / cols, 64, 512),
+                blocks = std::max<int64_t>(1, (rows + block - 1) / block);
   const int64_t tiles = (cols + kTile - 1) / kTile, work = outer * rows * cols;
   with_isa([&]<Isa I>() {
     Scratch scratch;
@@ -100,7 +103,11 @@ void reduce_spread(Cpu&, const accumulator_t<T>* dy, const T* x, const accumulat
   if (s.inner == 1)
     shape = {2, {s.outer, s.reduce}, {s.reduce, 1}, {1, 0}, s.outer * s.reduce};
   else
-    shape = {3, {s.outer, s.reduce, s.inner}, {s.reduce * s.inner, s.inner, 1}, {s.inner, 0, 1}, s.outer * s.reduce * s.inner};
+    shape = {3,
+             {s.outer, s.reduce, s.inner},
+             {s.reduce * s.inner, s.inner, 1},
+             {s.inner, 0, 1},
+             s.outer * s.reduce * s.inner};
   if (shape.numel == 0) return;
   with_isa([&]<Isa I>() {
     for_each_part(shape.numel, [&](int64_t begin, int64_t end) {
@@ -147,11 +154,12 @@ void normalize_rows(Cpu&, const T* x, T* y, accumulator_t<T>* norm, int64_t rows
 }
 
 template <class T>
-void normalize_rows_backward(Cpu&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows, int64_t cols,
-                             double eps) {
+void normalize_rows_backward(Cpu&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows,
+                             int64_t cols, double eps) {
   with_isa([&]<Isa I>() {
     for_each_row_group(rows, cols, [&](int64_t r, int64_t count) {
-      normalize_backward_loop<I>(dy + r * cols, y + r * cols, norm + r, dx + r * cols, count, cols, accumulator_t<T>(eps));
+      normalize_backward_loop<I>(dy + r * cols, y + r * cols, norm + r, dx + r * cols, count, cols,
+                                 accumulator_t<T>(eps));
     });
   });
 }
@@ -179,24 +187,27 @@ void cosine_rows_backward(Cpu&, const accumulator_t<T>* dy, const T* a, const T*
   });
 }
 
-#define FOVEA_INSTANTIATE_SUM(Map, T) \
-  template void reduce_sum<Map, T>(Cpu&, const T*, const accumulator_t<T>*, accumulator_t<T>*, const ReduceShape&, double);
-#define FOVEA_INSTANTIATE_SPREAD(Map, T)                                                                          \
-  template void reduce_spread<Map, T>(Cpu&, const accumulator_t<T>*, const T*, const accumulator_t<T>*, T*,       \
+#define FOVEA_INSTANTIATE_SUM(Map, T)                                                                              \
+  template void reduce_sum<Map, T>(Cpu&, const T*, const accumulator_t<T>*, accumulator_t<T>*, const ReduceShape&, \
+                                   double);
+#define FOVEA_INSTANTIATE_SPREAD(Map, T)                                                                    \
+  template void reduce_spread<Map, T>(Cpu&, const accumulator_t<T>*, const T*, const accumulator_t<T>*, T*, \
                                       const ReduceShape&, double);
-#define FOVEA_INSTANTIATE(T)                                                                                                  \
-  FOVEA_INSTANTIATE_SUM(Itself, T)                                                                                            \
-  FOVEA_INSTANTIATE_SUM(CenteredSquare, T)                                                                                    \
-  FOVEA_INSTANTIATE_SUM(ExpShifted, T)                                                                                        \
-  FOVEA_INSTANTIATE_SUM(EqualTo, T)                                                                                           \
-  FOVEA_SPREADS(FOVEA_INSTANTIATE_SPREAD, T)                                                                                  \
-  template void reduce_max<T>(Cpu&, const T*, accumulator_t<T>*, const ReduceShape&);                                         \
-  template void reduce_min<T>(Cpu&, const T*, accumulator_t<T>*, const ReduceShape&);                                         \
-  template void argmax<T>(Cpu&, const T*, int64_t*, const ReduceShape&);                                                      \
-  template void normalize_rows<T>(Cpu&, const T*, T*, accumulator_t<T>*, int64_t, int64_t, double);                           \
-  template void normalize_rows_backward<T>(Cpu&, const T*, const T*, const accumulator_t<T>*, T*, int64_t, int64_t, double);  \
-  template void cosine_rows<T>(Cpu&, const T*, const T*, accumulator_t<T>*, accumulator_t<T>*, int64_t, int64_t, double);     \
-  template void cosine_rows_backward<T>(Cpu&, const accumulator_t<T>*, const T*, const T*, const accumulator_t<T>*,           \
+#define FOVEA_INSTANTIATE(T)                                                                                        \
+  FOVEA_INSTANTIATE_SUM(Itself, T)                                                                                  \
+  FOVEA_INSTANTIATE_SUM(CenteredSquare, T)                                                                          \
+  FOVEA_INSTANTIATE_SUM(ExpShifted, T)                                                                              \
+  FOVEA_INSTANTIATE_SUM(EqualTo, T)                                                                                 \
+  FOVEA_SPREADS(FOVEA_INSTANTIATE_SPREAD, T)                                                                        \
+  template void reduce_max<T>(Cpu&, const T*, accumulator_t<T>*, const ReduceShape&);                               \
+  template void reduce_min<T>(Cpu&, const T*, accumulator_t<T>*, const ReduceShape&);                               \
+  template void argmax<T>(Cpu&, const T*, int64_t*, const ReduceShape&);                                            \
+  template void normalize_rows<T>(Cpu&, const T*, T*, accumulator_t<T>*, int64_t, int64_t, double);                 \
+  template void normalize_rows_backward<T>(Cpu&, const T*, const T*, const accumulator_t<T>*, T*, int64_t, int64_t, \
+                                           double);                                                                 \
+  template void cosine_rows<T>(Cpu&, const T*, const T*, accumulator_t<T>*, accumulator_t<T>*, int64_t, int64_t,    \
+                               double);                                                                             \
+  template void cosine_rows_backward<T>(Cpu&, const accumulator_t<T>*, const T*, const T*, const accumulator_t<T>*, \
                                         const accumulator_t<T>*, T*, T*, int64_t, int64_t, double);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)

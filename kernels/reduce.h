@@ -7,9 +7,9 @@
 #include <fovea/kernels/host_device.h>
 #include <fovea/kernels/vector_math.h>
 
-// Reductions of a dense x[outer, reduce, inner] over its middle. Sums are cut into blocks that depend on the shape alone:
-// within a block a chain of additions is at most a few hundred long, the blocks' sums are added in double. Results do not
-// depend on the number of threads. Values on the reduced side are kept in accumulator_t<T>.
+// Reductions of a dense x[outer, reduce, inner] over its middle. Sums are cut into blocks that depend on the shape
+// alone: within a block a chain of additions is at most a few hundred long, the blocks' sums are added in double.
+// Results do not depend on the number of threads. Values on the reduced side are kept in accumulator_t<T>.
 namespace fovea::kernels {
 
 struct ReduceShape {
@@ -60,21 +60,23 @@ struct EqualTo {
   }
 };
 
-// y[o, i] = scale * sum over r of Map::f(x[o, r, i], a[o, i]) for Itself, CenteredSquare, ExpShifted and EqualTo. a may be
-// null for Itself.                                                           reads x and a, writes outer * inner
+// y[o, i] = scale * sum over r of Map::f(x[o, r, i], a[o, i]) for Itself, CenteredSquare, ExpShifted and EqualTo. a may
+// be null for Itself.                                                           reads x and a, writes outer * inner
 template <class Map, class T>
-void reduce_sum(Cpu&, const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, const ReduceShape& shape, double scale);
+void reduce_sum(Cpu&, const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, const ReduceShape& shape,
+                double scale);
 template <class Map, class T>
-void reduce_sum(Cuda&, const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, const ReduceShape& shape, double scale);
+void reduce_sum(Cuda&, const T* x, const accumulator_t<T>* a, accumulator_t<T>* y, const ReduceShape& shape,
+                double scale);
 
-// dx[o, r, i] = scale * dy[o, i] * Map::f(x[o, r, i], a[o, i]) for One, Centered, ExpShifted and EqualTo. x and a may be null
-// where Map does not read them.                                              reads x, a and dy, writes x's size
+// dx[o, r, i] = scale * dy[o, i] * Map::f(x[o, r, i], a[o, i]) for One, Centered, ExpShifted and EqualTo. x and a may
+// be null where Map does not read them.                                              reads x, a and dy, writes x's size
 template <class Map, class T>
-void reduce_spread(Cpu&, const accumulator_t<T>* dy, const T* x, const accumulator_t<T>* a, T* dx, const ReduceShape& shape,
-                   double scale);
+void reduce_spread(Cpu&, const accumulator_t<T>* dy, const T* x, const accumulator_t<T>* a, T* dx,
+                   const ReduceShape& shape, double scale);
 template <class Map, class T>
-void reduce_spread(Cuda&, const accumulator_t<T>* dy, const T* x, const accumulator_t<T>* a, T* dx, const ReduceShape& shape,
-                   double scale);
+void reduce_spread(Cuda&, const accumulator_t<T>* dy, const T* x, const accumulator_t<T>* a, T* dx,
+                   const ReduceShape& shape, double scale);
 
 // y[o, i] = the largest (smallest) of x[o, :, i], NaN if one is; reduce > 0  reads x, writes outer * inner
 template <class T>
@@ -97,13 +99,14 @@ template <class T>
 void normalize_rows(Cpu&, const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int64_t cols, double eps);
 template <class T>
 void normalize_rows(Cuda&, const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int64_t cols, double eps);
-// dx = (dy - y (y . dy)) / norm, or dy / eps where norm < eps                reads 4 rows * cols (2 of them cached), writes one
+// dx = (dy - y (y . dy)) / norm, or dy / eps where norm < eps                reads 4 rows * cols (2 of them cached),
+// writes one
 template <class T>
-void normalize_rows_backward(Cpu&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows, int64_t cols,
-                             double eps);
+void normalize_rows_backward(Cpu&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows,
+                             int64_t cols, double eps);
 template <class T>
-void normalize_rows_backward(Cuda&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows, int64_t cols,
-                             double eps);
+void normalize_rows_backward(Cuda&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows,
+                             int64_t cols, double eps);
 
 // y[r] = a[r, :] . b[r, :] / (max(||a[r, :]||, eps) max(||b[r, :]||, eps)); norms[2 r], norms[2 r + 1] = ||a||, ||b||
 //                                                                            reads 2 rows * cols
@@ -111,8 +114,8 @@ template <class T>
 void cosine_rows(Cpu&, const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* norms, int64_t rows, int64_t cols,
                  double eps);
 template <class T>
-void cosine_rows(Cuda&, const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* norms, int64_t rows, int64_t cols,
-                 double eps);
+void cosine_rows(Cuda&, const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* norms, int64_t rows,
+                 int64_t cols, double eps);
 // da = dy (b / (|a| |b|) - y a / |a|^2), without the second term where |a| < eps; db alike. da or db may be null.
 //                                                                            reads 2 rows * cols, writes 2 rows * cols
 template <class T>

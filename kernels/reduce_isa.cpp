@@ -5,7 +5,8 @@ namespace fovea::kernels {
 // acc[j] combines x[0:rows, j]. Four rows at a time: acc is read and written once for four additions, and chains are a
 // quarter as long. One a for all columns if kOneA.
 template <class Op, class Map, bool kOneA, class T>
-static void accumulate(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* acc, int64_t rows, int64_t cols) {
+static void accumulate(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* acc, int64_t rows,
+                       int64_t cols) {
   using A = accumulator_t<T>;
   const A a0 = Map::kReadsA && kOneA ? a[0] : A(0);
   int64_t r = 0;
@@ -14,14 +15,16 @@ static void accumulate(const T* x, int64_t stride, const accumulator_t<T>* a, ac
 #pragma omp simd
     for (int64_t j = 0; j < cols; ++j) {
       A m = Map::kReadsA && !kOneA ? a[j] : a0;
-      A low = Op::combine(Map::f(A(x0[j]), m), Map::f(A(x1[j]), m)), high = Op::combine(Map::f(A(x2[j]), m), Map::f(A(x3[j]), m));
+      A low = Op::combine(Map::f(A(x0[j]), m), Map::f(A(x1[j]), m)),
+        high = Op::combine(Map::f(A(x2[j]), m), Map::f(A(x3[j]), m));
       acc[j] = Op::combine(acc[j], Op::combine(low, high));
     }
   }
   for (; r < rows; ++r) {
     const T* x0 = x + r * stride;
 #pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) acc[j] = Op::combine(acc[j], Map::f(A(x0[j]), Map::kReadsA && !kOneA ? a[j] : a0));
+    for (int64_t j = 0; j < cols; ++j)
+      acc[j] = Op::combine(acc[j], Map::f(A(x0[j]), Map::kReadsA && !kOneA ? a[j] : a0));
   }
 }
 
@@ -39,7 +42,8 @@ static accumulator_t<T> reduce_row(const T* x, const accumulator_t<T>* a, int64_
 }
 
 template <Isa I, class Op, class Map, class T>
-void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows, int64_t cols) {
+void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows,
+                      int64_t cols) {
   using A = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += stride) {
     const A* ar = Map::kReadsA ? a + r : nullptr;
@@ -56,7 +60,8 @@ void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, acc
 }
 
 template <Isa I, class Op, class Map, class T>
-void reduce_columns_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows, int64_t cols) {
+void reduce_columns_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows,
+                         int64_t cols) {
   using A = accumulator_t<T>;
   for (int64_t j = 0; j < cols; ++j) y[j] = Op::template identity<A>();
   constexpr int64_t kGroup = 16, kNarrow = 64;
@@ -146,33 +151,35 @@ void cosine_loop(const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* 
 
 template <Isa I, class T>
 void cosine_backward_loop(const accumulator_t<T>* dy, const T* a, const T* b, const accumulator_t<T>* y,
-                          const accumulator_t<T>* norms, int side, T* da, int64_t rows, int64_t cols, accumulator_t<T> eps) {
+                          const accumulator_t<T>* norms, int side, T* da, int64_t rows, int64_t cols,
+                          accumulator_t<T> eps) {
   using A = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, a += cols, b += cols, da += cols) {
     const A na = norms[2 * r + side], nb = norms[2 * r + 1 - side];
-    const A across = dy[r] / ((na > eps ? na : eps) * (nb > eps ? nb : eps)), along = na < eps ? A(0) : dy[r] * y[r] / (na * na);
+    const A across = dy[r] / ((na > eps ? na : eps) * (nb > eps ? nb : eps)),
+            along = na < eps ? A(0) : dy[r] * y[r] / (na * na);
 #pragma omp simd
     for (int64_t c = 0; c < cols; ++c) da[c] = T(across * A(b[c]) - along * A(a[c]));
   }
 }
 
-#define FOVEA_INSTANTIATE_REDUCTION(Op, Map, T)                                                                               \
-  template void reduce_rows_loop<kIsa, Op, Map, T>(const T*, int64_t, const accumulator_t<T>*, accumulator_t<T>*, int64_t,    \
-                                                   int64_t);                                                                  \
-  template void reduce_columns_loop<kIsa, Op, Map, T>(const T*, int64_t, const accumulator_t<T>*, accumulator_t<T>*, int64_t, \
-                                                      int64_t);
-#define FOVEA_INSTANTIATE_SPREAD(Map, T)                                                                                   \
-  template void spread_loop<kIsa, Map, T>(const accumulator_t<T>*, const T*, const accumulator_t<T>*, int64_t, T*, int64_t, \
-                                          accumulator_t<T>);
-#define FOVEA_INSTANTIATE(T)                                                                                                  \
-  FOVEA_REDUCTIONS(FOVEA_INSTANTIATE_REDUCTION, T)                                                                            \
-  FOVEA_SPREADS(FOVEA_INSTANTIATE_SPREAD, T)                                                                                  \
-  template void normalize_loop<kIsa, T>(const T*, T*, accumulator_t<T>*, int64_t, int64_t, accumulator_t<T>);                 \
-  template void normalize_backward_loop<kIsa, T>(const T*, const T*, const accumulator_t<T>*, T*, int64_t, int64_t,           \
-                                                 accumulator_t<T>);                                                           \
-  template void cosine_loop<kIsa, T>(const T*, const T*, accumulator_t<T>*, accumulator_t<T>*, int64_t, int64_t,              \
-                                     accumulator_t<T>);                                                                       \
-  template void cosine_backward_loop<kIsa, T>(const accumulator_t<T>*, const T*, const T*, const accumulator_t<T>*,           \
+#define FOVEA_INSTANTIATE_REDUCTION(Op, Map, T)                                                                      \
+  template void reduce_rows_loop<kIsa, Op, Map, T>(const T*, int64_t, const accumulator_t<T>*, accumulator_t<T>*,    \
+                                                   int64_t, int64_t);                                                \
+  template void reduce_columns_loop<kIsa, Op, Map, T>(const T*, int64_t, const accumulator_t<T>*, accumulator_t<T>*, \
+                                                      int64_t, int64_t);
+#define FOVEA_INSTANTIATE_SPREAD(Map, T)                                                                           \
+  template void spread_loop<kIsa, Map, T>(const accumulator_t<T>*, const T*, const accumulator_t<T>*, int64_t, T*, \
+                                          int64_t, accumulator_t<T>);
+#define FOVEA_INSTANTIATE(T)                                                                                        \
+  FOVEA_REDUCTIONS(FOVEA_INSTANTIATE_REDUCTION, T)                                                                  \
+  FOVEA_SPREADS(FOVEA_INSTANTIATE_SPREAD, T)                                                                        \
+  template void normalize_loop<kIsa, T>(const T*, T*, accumulator_t<T>*, int64_t, int64_t, accumulator_t<T>);       \
+  template void normalize_backward_loop<kIsa, T>(const T*, const T*, const accumulator_t<T>*, T*, int64_t, int64_t, \
+                                                 accumulator_t<T>);                                                 \
+  template void cosine_loop<kIsa, T>(const T*, const T*, accumulator_t<T>*, accumulator_t<T>*, int64_t, int64_t,    \
+                                     accumulator_t<T>);                                                             \
+  template void cosine_backward_loop<kIsa, T>(const accumulator_t<T>*, const T*, const T*, const accumulator_t<T>*, \
                                               const accumulator_t<T>*, int, T*, int64_t, int64_t, accumulator_t<T>);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)

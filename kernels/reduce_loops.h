@@ -40,11 +40,13 @@ struct Min {
 
 // y[r] = x[r, 0:cols] combined, for `rows` rows that lie `stride` apart; a[r] for the Map.
 template <Isa I, class Op, class Map, class T>
-void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows, int64_t cols);
+void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows,
+                      int64_t cols);
 
 // y[j] = x[0:rows, j] combined, for `cols` columns of rows that lie `stride` apart; a[j] for the Map.
 template <Isa I, class Op, class Map, class T>
-void reduce_columns_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows, int64_t cols);
+void reduce_columns_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows,
+                         int64_t cols);
 
 // One run of n elements of reduce_spread: dy and a move by `step`, 0 or 1.
 template <Isa I, class Map, class T>
@@ -63,10 +65,12 @@ void cosine_loop(const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* 
 // da[r] = dy[r] (b[r] / (|a||b|) - y[r] a[r] / |a|^2); norms[2 r + side] is |a|'s.
 template <Isa I, class T>
 void cosine_backward_loop(const accumulator_t<T>* dy, const T* a, const T* b, const accumulator_t<T>* y,
-                          const accumulator_t<T>* norms, int side, T* da, int64_t rows, int64_t cols, accumulator_t<T> eps);
+                          const accumulator_t<T>* norms, int side, T* da, int64_t rows, int64_t cols,
+                          accumulator_t<T> eps);
 
 #define FOVEA_REDUCTIONS(M, T) \
-  M(Sum, Itself, T) M(Sum, CenteredSquare, T) M(Sum, ExpShifted, T) M(Sum, EqualTo, T) M(Max, Itself, T) M(Min, Itself, T)
+  M(Sum, Itself, T)            \
+  M(Sum, CenteredSquare, T) M(Sum, ExpShifted, T) M(Sum, EqualTo, T) M(Max, Itself, T) M(Min, Itself, T)
 #define FOVEA_SPREADS(M, T) M(One, T) M(Centered, T) M(ExpShifted, T) M(EqualTo, T)
 
 }  // namespace fovea::kernels

@@ -22,15 +22,24 @@ FOVEA_HD inline float float_of(int32_t i) {
   return x;
 }
 
-FOVEA_HD inline float abs(float x) { return float_of(bits_of(x) & 0x7fffffff); }
-FOVEA_HD inline double abs(double x) { return ::fabs(x); }
+FOVEA_HD inline float abs(float x) {
+  return float_of(bits_of(x) & 0x7fffffff);
+}
+FOVEA_HD inline double abs(double x) {
+  return ::fabs(x);
+}
 FOVEA_HD inline float copysign(float x, float sign) {
   return float_of((bits_of(x) & 0x7fffffff) | (bits_of(sign) & int32_t(0x80000000)));
 }
-FOVEA_HD inline float sqrt(float x) { return ::sqrtf(x); }
-FOVEA_HD inline double sqrt(double x) { return ::sqrt(x); }
+FOVEA_HD inline float sqrt(float x) {
+  return ::sqrtf(x);
+}
+FOVEA_HD inline double sqrt(double x) {
+  return ::sqrt(x);
+}
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2; 2^n is multiplied in two halves so that subnormals and infinity come out right.
+// e^x: x = n ln 2 + r with |r| <= ln 2 / 2; 2^n is multiplied in two halves so that subnormals and infinity come out
+// right.
 FOVEA_HD inline float exp(float x) {
   x = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low mantissa bits
@@ -45,7 +54,9 @@ FOVEA_HD inline float exp(float x) {
   int32_t exponent = bits_of(shifted) - bits_of(kRound), half = exponent >> 1;
   return p * float_of((half + 127) << 23) * float_of((exponent - half + 127) << 23);
 }
-FOVEA_HD inline double exp(double x) { return ::exp(x); }
+FOVEA_HD inline double exp(double x) {
+  return ::exp(x);
+}
 
 // ln x: x = 2^n m with m in [sqrt(1/2), sqrt(2)), f = m - 1.
 FOVEA_HD inline float log(float x) {
@@ -69,14 +80,18 @@ FOVEA_HD inline float log(float x) {
   y = x == 0.0f ? -INFINITY : y;
   return x < 0.0f || x != x ? NAN : y;
 }
-FOVEA_HD inline double log(double x) { return ::log(x); }
+FOVEA_HD inline double log(double x) {
+  return ::log(x);
+}
 
 // ln(1 + x) for x >= 0, exact also where 1 + x rounds.
 FOVEA_HD inline float log1p(float x) {
   float y = 1.0f + x;
   return y == INFINITY ? y : log(y) - ((y - 1.0f) - x) / y;
 }
-FOVEA_HD inline double log1p(double x) { return ::log1p(x); }
+FOVEA_HD inline double log1p(double x) {
+  return ::log1p(x);
+}
 
 FOVEA_HD inline float tanh(float x) {
   float a = abs(x), s = x * x;
@@ -88,7 +103,9 @@ FOVEA_HD inline float tanh(float x) {
   float near = x + x * s * p, far = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
   return a < 0.625f ? near : copysign(far, x);
 }
-FOVEA_HD inline double tanh(double x) { return ::tanh(x); }
+FOVEA_HD inline double tanh(double x) {
+  return ::tanh(x);
+}
 
 FOVEA_HD inline float erf(float x) {
   float a = abs(x), s = x * x;
@@ -110,14 +127,20 @@ FOVEA_HD inline float erf(float x) {
   q = q * t - 1.664390839e-4f;
   return a < 0.92f ? near : copysign(1.0f - exp(q), x);
 }
-FOVEA_HD inline double erf(double x) { return ::erf(x); }
+FOVEA_HD inline double erf(double x) {
+  return ::erf(x);
+}
 
 template <class T>
 FOVEA_HD inline T sigmoid(T x) {
   return T(1) / (T(1) + exp(-x));
 }
 
-FOVEA_HD inline float pow(float x, float e) { return ::powf(x, e); }  // libm: not vectorised
-FOVEA_HD inline double pow(double x, double e) { return ::pow(x, e); }
+FOVEA_HD inline float pow(float x, float e) {
+  return ::powf(x, e);
+}  // libm: not vectorised
+FOVEA_HD inline double pow(double x, double e) {
+  return ::pow(x, e);
+}
 
 }  // namespace fovea::kernels::math

@@ -4,16 +4,30 @@
 
 namespace fovea {
 
-Tensor relu(const Tensor& x) { return unary("relu", x, kernels::Relu()); }
-Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary("leaky_relu", x, kernels::LeakyRelu{negative_slope}); }
+Tensor relu(const Tensor& x) {
+  return unary("relu", x, kernels::Relu());
+}
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  return unary("leaky_relu", x, kernels::LeakyRelu{negative_slope});
+}
 Tensor gelu(const Tensor& x, GeluForm form) {
   return form == GeluForm::erf ? unary("gelu", x, kernels::Gelu()) : unary("gelu", x, kernels::GeluTanh());
 }
-Tensor quick_gelu(const Tensor& x) { return unary("quick_gelu", x, kernels::Swish{1.702}); }
-Tensor silu(const Tensor& x) { return unary("silu", x, kernels::Swish{1}); }
-Tensor tanh(const Tensor& x) { return unary("tanh", x, kernels::Tanh()); }
-Tensor sigmoid(const Tensor& x) { return unary("sigmoid", x, kernels::Sigmoid()); }
-Tensor softplus(const Tensor& x) { return unary("softplus", x, kernels::Softplus()); }
+Tensor quick_gelu(const Tensor& x) {
+  return unary("quick_gelu", x, kernels::Swish{1.702});
+}
+Tensor silu(const Tensor& x) {
+  return unary("silu", x, kernels::Swish{1});
+}
+Tensor tanh(const Tensor& x) {
+  return unary("tanh", x, kernels::Tanh());
+}
+Tensor sigmoid(const Tensor& x) {
+  return unary("sigmoid", x, kernels::Sigmoid());
+}
+Tensor softplus(const Tensor& x) {
+  return unary("softplus", x, kernels::Softplus());
+}
 
 static Tensor drop(const Tensor& x, double p, uint64_t seed, uint64_t offset) {
   Tensor y = Tensor::empty_like(x);
@@ -27,9 +41,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   check(p >= 0 && p <= 1, "dropout: want a probability in [0, 1], got {}", p);
   if (!training || p == 0) return x;
   uint64_t seed = generator.seed(), offset = generator.advance(x.numel());
-  return record("dropout", drop(x, p, seed, offset), {x}, [p, seed, offset](const Node&, const Tensor& dy) -> Grads {
-    return {drop(dy, p, seed, offset)};
-  });
+  return record("dropout", drop(x, p, seed, offset), {x},
+                [p, seed, offset](const Node&, const Tensor& dy) -> Grads { return {drop(dy, p, seed, offset)}; });
 }
 
 }  // namespace fovea

@@ -57,7 +57,9 @@ Plan plan(const char* name, const Tensor& x, const std::vector<int>& dims, bool 
 }
 
 // The dtype that sums of `dtype` are kept in.
-Dtype wide(Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; }
+Dtype wide(Dtype dtype) {
+  return dtype == Dtype::bf16 ? Dtype::f32 : dtype;
+}
 
 template <class T>
 const kernels::accumulator_t<T>* wide_data(const Tensor& t) {
@@ -79,7 +81,8 @@ Tensor reduce_extreme(const char* name, const Plan& p, bool largest) {
   Tensor y = Tensor::empty(p.out, wide(p.dtype), p.x.device());
   dispatch_float(p.x, name, [&]<class T>(auto& ctx) {
     auto* out = y.data<kernels::accumulator_t<T>>();
-    largest ? kernels::reduce_max(ctx, p.x.data<T>(), out, p.shape) : kernels::reduce_min(ctx, p.x.data<T>(), out, p.shape);
+    largest ? kernels::reduce_max(ctx, p.x.data<T>(), out, p.shape)
+            : kernels::reduce_min(ctx, p.x.data<T>(), out, p.shape);
   });
   return y;
 }
@@ -113,7 +116,8 @@ Tensor extreme(const char* name, const Tensor& x, const std::vector<int>& dims, 
 }
 
 // var, or its root: the gradient is 2 (x - mean) / divisor, divided by twice the root for std (0 where the root is 0).
-Tensor variance(const char* name, const Tensor& x, const std::vector<int>& dims, double correction, bool keepdim, bool root) {
+Tensor variance(const char* name, const Tensor& x, const std::vector<int>& dims, double correction, bool keepdim,
+                bool root) {
   Plan p = plan(name, x, dims, keepdim);
   double divisor = std::max(0.0, double(p.shape.reduce) - correction);
   Tensor centre = reduce_sum<kernels::Itself>(name, p, {}, 1.0 / double(p.shape.reduce));
@@ -164,10 +168,18 @@ Tensor sum_to(const Tensor& dy, const Shape& shape) {
   return (repeated.empty() ? dy : sum(dy, repeated)).reshape(shape);
 }
 
-Tensor sum(const Tensor& x, const std::vector<int>& dims, bool keepdim) { return scaled_sum("sum", x, dims, keepdim, false); }
-Tensor mean(const Tensor& x, const std::vector<int>& dims, bool keepdim) { return scaled_sum("mean", x, dims, keepdim, true); }
-Tensor max(const Tensor& x, const std::vector<int>& dims, bool keepdim) { return extreme("max", x, dims, keepdim, true); }
-Tensor min(const Tensor& x, const std::vector<int>& dims, bool keepdim) { return extreme("min", x, dims, keepdim, false); }
+Tensor sum(const Tensor& x, const std::vector<int>& dims, bool keepdim) {
+  return scaled_sum("sum", x, dims, keepdim, false);
+}
+Tensor mean(const Tensor& x, const std::vector<int>& dims, bool keepdim) {
+  return scaled_sum("mean", x, dims, keepdim, true);
+}
+Tensor max(const Tensor& x, const std::vector<int>& dims, bool keepdim) {
+  return extreme("max", x, dims, keepdim, true);
+}
+Tensor min(const Tensor& x, const std::vector<int>& dims, bool keepdim) {
+  return extreme("min", x, dims, keepdim, false);
+}
 
 Tensor var(const Tensor& x, const std::vector<int>& dims, double correction, bool keepdim) {
   return variance("var", x, dims, correction, keepdim, false);
@@ -195,7 +207,8 @@ Tensor argmax(const Tensor& x, int dim, bool keepdim) {
   Plan p = plan("argmax", x, {dim}, keepdim);
   check(p.shape.reduce > 0, "argmax: want at least one element along dimension {}, got {}", dim, x.shape());
   Tensor y = Tensor::empty(p.out, Dtype::i64, x.device());
-  dispatch_float(x, "argmax", [&]<class T>(auto& ctx) { kernels::argmax(ctx, x.data<T>(), y.data<int64_t>(), p.shape); });
+  dispatch_float(x, "argmax",
+                 [&]<class T>(auto& ctx) { kernels::argmax(ctx, x.data<T>(), y.data<int64_t>(), p.shape); });
   return y;
 }
 
@@ -204,12 +217,14 @@ Tensor normalize(const Tensor& x, int dim, double eps) {
   Tensor moved = rows.in(x), y = Tensor::empty_like(moved);
   Tensor norm = Tensor::empty({rows.rows}, wide(x.dtype()), x.device());
   dispatch_float(x, "normalize", [&]<class T>(auto& ctx) {
-    kernels::normalize_rows(ctx, moved.data<T>(), y.data<T>(), norm.data<kernels::accumulator_t<T>>(), rows.rows, rows.cols, eps);
+    kernels::normalize_rows(ctx, moved.data<T>(), y.data<T>(), norm.data<kernels::accumulator_t<T>>(), rows.rows,
+                            rows.cols, eps);
   });
   y = record("normalize", y, {moved}, [y, norm, rows, eps](const Node&, const Tensor& dy) -> Grads {
     Tensor dx = Tensor::empty_like(dy);
     dispatch_float(dy, "normalize", [&]<class T>(auto& ctx) {
-      kernels::normalize_rows_backward(ctx, dy.data<T>(), y.data<T>(), wide_data<T>(norm), dx.data<T>(), rows.rows, rows.cols, eps);
+      kernels::normalize_rows_backward(ctx, dy.data<T>(), y.data<T>(), wide_data<T>(norm), dx.data<T>(), rows.rows,
+                                       rows.cols, eps);
     });
     return {dx};
   });
@@ -222,7 +237,8 @@ Tensor cosine_similarity(const Tensor& a, const Tensor& b, int dim, double eps) 
   Tensor x = rows.in(expand(a, shape)), z = rows.in(expand(b, shape));
   Shape out = rows.moved;
   out.erase(out.rank() - 1);
-  Tensor y = Tensor::empty(out, wide(a.dtype()), a.device()), norms = Tensor::empty({rows.rows, 2}, y.dtype(), a.device());
+  Tensor y = Tensor::empty(out, wide(a.dtype()), a.device()),
+         norms = Tensor::empty({rows.rows, 2}, y.dtype(), a.device());
   dispatch_float(a, "cosine_similarity", [&]<class T>(auto& ctx) {
     using A = kernels::accumulator_t<T>;
     kernels::cosine_rows(ctx, x.data<T>(), z.data<T>(), y.data<A>(), norms.data<A>(), rows.rows, rows.cols, eps);
@@ -232,9 +248,9 @@ Tensor cosine_similarity(const Tensor& a, const Tensor& b, int dim, double eps) 
     if (node.needs_grad(0)) dx = Tensor::empty_like(x);
     if (node.needs_grad(1)) dz = Tensor::empty_like(z);
     dispatch_float(x, "cosine_similarity", [&]<class T>(auto& ctx) {
-      kernels::cosine_rows_backward(ctx, wide_data<T>(slope), x.data<T>(), z.data<T>(), wide_data<T>(y), wide_data<T>(norms),
-                                    dx.defined() ? dx.data<T>() : nullptr, dz.defined() ? dz.data<T>() : nullptr, rows.rows,
-                                    rows.cols, eps);
+      kernels::cosine_rows_backward(ctx, wide_data<T>(slope), x.data<T>(), z.data<T>(), wide_data<T>(y),
+                                    wide_data<T>(norms), dx.defined() ? dx.data<T>() : nullptr,
+                                    dz.defined() ? dz.data<T>() : nullptr, rows.rows, rows.cols, eps);
     });
     return {dx, dz};
   };

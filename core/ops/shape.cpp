@@ -55,7 +55,9 @@ static void strided_write(const Tensor& x, Tensor& y, int64_t begin, const Steps
   copy_box(x, 0, y, begin, box);
 }
 
-Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes) { return x.reshape(sizes); }
+Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes) {
+  return x.reshape(sizes);
+}
 
 Tensor flatten(const Tensor& x, int start_dim, int end_dim) {
   if (x.rank() == 0) return x.reshape(Shape{1});
@@ -80,7 +82,8 @@ Tensor squeeze(const Tensor& x, int dim) {
 }
 
 Tensor unsqueeze(const Tensor& x, int dim) {
-  check(dim >= -x.rank() - 1 && dim <= x.rank(), "unsqueeze: want a place among the dimensions of {}, got {}", x.shape(), dim);
+  check(dim >= -x.rank() - 1 && dim <= x.rank(), "unsqueeze: want a place among the dimensions of {}, got {}",
+        x.shape(), dim);
   Shape shape = x.shape();
   shape.insert(dim < 0 ? dim + x.rank() + 1 : dim, 1);
   return x.reshape(shape);
@@ -118,7 +121,8 @@ Tensor transpose(const Tensor& x, int a, int b) {
 // Parts that need no gradient and lie one after the other in one tensor's memory: that memory. Undefined otherwise.
 static Tensor joined_view(const std::vector<Tensor>& parts) {
   Tensor all = parts[0].requires_grad() ? Tensor() : parts[0];
-  for (size_t i = 1; i < parts.size() && all.defined(); ++i) all = parts[i].requires_grad() ? Tensor() : all.joined(parts[i]);
+  for (size_t i = 1; i < parts.size() && all.defined(); ++i)
+    all = parts[i].requires_grad() ? Tensor() : all.joined(parts[i]);
   return all;
 }
 
@@ -131,8 +135,8 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
     Shape expected = shape;
     if (part.rank() == shape.rank()) expected[d] = part.shape()[d];
     check(part.shape() == expected && part.dtype() == parts[0].dtype() && part.device() == parts[0].device(),
-          "concat: want tensors like {} {} on {} but for dimension {}, got {} {} on {}", name_of(parts[0].dtype()), parts[0].shape(),
-          parts[0].device(), d, name_of(part.dtype()), part.shape(), part.device());
+          "concat: want tensors like {} {} on {} but for dimension {}, got {} {} on {}", name_of(parts[0].dtype()),
+          parts[0].shape(), parts[0].device(), d, name_of(part.dtype()), part.shape(), part.device());
     begins.push_back(begins.back() + part.shape()[d]);
   }
   shape[d] = begins.back();
@@ -152,7 +156,8 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
 Tensor stack(const std::vector<Tensor>& parts, int dim) {
   std::vector<Tensor> rows;
   for (const Tensor& part : parts) {
-    check(part.shape() == parts[0].shape(), "stack: want tensors of one shape, got {} and {}", parts[0].shape(), part.shape());
+    check(part.shape() == parts[0].shape(), "stack: want tensors of one shape, got {} and {}", parts[0].shape(),
+          part.shape());
     rows.push_back(unsqueeze(part, dim));
   }
   check(!rows.empty(), "stack: want at least one tensor, got none");
@@ -205,48 +210,52 @@ Tensor flip(const Tensor& x, const std::vector<int>& dims) {
 }
 
 // Sum of the rows x [batch, picks, cols] at `index`, as y [batch, rows, cols] of `shape`.
-static Tensor scatter(const char* name, const Tensor& x, const Tensor& index, int64_t batch, int64_t rows, bool index_per_batch,
-                      const Shape& shape) {
+static Tensor scatter(const char* name, const Tensor& x, const Tensor& index, int64_t batch, int64_t rows,
+                      bool index_per_batch, const Shape& shape) {
   int64_t picks = index_per_batch && batch ? index.numel() / batch : index.numel();
-  int64_t cols = batch * rows ? shape.numel() / (batch * rows) : 0;
+  int64_t cols = batch * rows > 0 ? shape.numel() / (batch * rows) : 0;
   Tensor y = Tensor::zeros(shape, x.dtype() == Dtype::bf16 ? Dtype::f32 : x.dtype(), x.device());
   dispatch_all(x, name, [&]<class T>(auto& ctx) {
-    kernels::scatter_add(ctx, x.data<T>(), index.data<int64_t>(), y.data<kernels::accumulator_t<T>>(), batch, rows, picks, cols,
-                         index_per_batch);
+    kernels::scatter_add(ctx, x.data<T>(), index.data<int64_t>(), y.data<kernels::accumulator_t<T>>(), batch, rows,
+                         picks, cols, index_per_batch);
   });
   return y.to(x.dtype());
 }
 
 static void check_index(const char* name, const Tensor& x, const Tensor& index, int64_t limit) {
-  check(index.dtype() == Dtype::i64 && index.device() == x.device(), "{}: want an i64 index on {}, got {} on {}", name, x.device(),
-        name_of(index.dtype()), index.device());
+  check(index.dtype() == Dtype::i64 && index.device() == x.device(), "{}: want an i64 index on {}, got {} on {}", name,
+        x.device(), name_of(index.dtype()), index.device());
   dispatch(index.device(), [&](auto& ctx) {
     const int64_t* values = index.data<int64_t>();
     int64_t at = kernels::find_out_of_range(ctx, values, index.numel(), limit);
-    check(at < 0, "{}: want indices in [0, {}), got one out of range at place {} of {}", name, limit, at, index.shape());
+    check(at < 0, "{}: want indices in [0, {}), got one out of range at place {} of {}", name, limit, at,
+          index.shape());
   });
 }
 
-// y [batch, picks, ...] of `shape`: rows of x [batch, rows, ...] chosen by index [batch, picks], or by one index [picks] for
-// the whole batch.
-static Tensor gather(const char* name, const Tensor& x, const Tensor& index, int64_t batch, int64_t rows, bool index_per_batch,
-                     const Shape& shape) {
+// y [batch, picks, ...] of `shape`: rows of x [batch, rows, ...] chosen by index [batch, picks], or by one index
+// [picks] for the whole batch.
+static Tensor gather(const char* name, const Tensor& x, const Tensor& index, int64_t batch, int64_t rows,
+                     bool index_per_batch, const Shape& shape) {
   check_index(name, x, index, rows);
   int64_t picks = index_per_batch && batch ? index.numel() / batch : index.numel();
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  size_t row_bytes = batch * rows ? x.bytes() / size_t(batch * rows) : 0;
+  size_t row_bytes = batch * rows > 0 ? x.bytes() / size_t(batch * rows) : 0;
   dispatch(x.device(), [&](auto& ctx) {
     kernels::gather(ctx, x.raw(), index.data<int64_t>(), y.raw(), batch, rows, picks, row_bytes, index_per_batch);
   });
-  return record(name, y, {x}, [name, index, batch, rows, index_per_batch, x_shape = x.shape()](const Node&, const Tensor& dy) -> Grads {
-    return {scatter(name, dy, index, batch, rows, index_per_batch, x_shape)};
-  });
+  return record(
+      name, y, {x},
+      [name, index, batch, rows, index_per_batch, x_shape = x.shape()](const Node&, const Tensor& dy) -> Grads {
+        return {scatter(name, dy, index, batch, rows, index_per_batch, x_shape)};
+      });
 }
 
 // For each place of a padded dimension the element that stands there.
 static Tensor pad_index(int64_t size, const PadWidth& width, PadMode mode, const Tensor& x) {
   check(mode != PadMode::reflect || (width.before < size && width.after < size),
-        "pad: want reflected widths below the dimension's {} elements, got {} and {} for {}", size, width.before, width.after, x.shape());
+        "pad: want reflected widths below the dimension's {} elements, got {} and {} for {}", size, width.before,
+        width.after, x.shape());
   check(size > 0, "pad: want elements to repeat, got {}", x.shape());
   std::vector<int64_t> index;
   for (int64_t i = -width.before; i < size + width.after; ++i) {
@@ -268,11 +277,13 @@ static Tensor pad_constant(const Tensor& x, const std::vector<PadWidth>& widths,
 }
 
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
-  check(int(widths.size()) == x.rank(), "pad: want one width for each dimension of {}, got {}", x.shape(), widths.size());
+  check(int(widths.size()) == x.rank(), "pad: want one width for each dimension of {}, got {}", x.shape(),
+        widths.size());
   Shape shape = x.shape();
   for (int d = 0; d < x.rank(); ++d) {
     const PadWidth& width = widths[size_t(d)];
-    check(width.before >= 0 && width.after >= 0, "pad: want widths of at least 0, got {} and {}", width.before, width.after);
+    check(width.before >= 0 && width.after >= 0, "pad: want widths of at least 0, got {} and {}", width.before,
+          width.after);
     shape[d] += width.before + width.after;
   }
   if (shape == x.shape()) return x;
@@ -319,7 +330,8 @@ Tensor repeat(const Tensor& x, const std::vector<int64_t>& times) {
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  check(broadcast(x.shape(), shape, "expand") == shape, "expand: want a shape that {} broadcasts to, got {}", x.shape(), shape);
+  check(broadcast(x.shape(), shape, "expand") == shape, "expand: want a shape that {} broadcasts to, got {}", x.shape(),
+        shape);
   if (x.numel() == shape.numel()) return x.reshape(shape);
   Steps from = steps_of(x.shape()), steps{};
   int extra = shape.rank() - x.rank();
@@ -336,17 +348,19 @@ static Shape with_rows_of(Shape head, const Tensor& x, int first) {
 }
 
 Tensor gather_rows(const Tensor& x, const Tensor& index) {
-  check(x.rank() >= 1 && index.rank() == 1, "gather_rows: want rows and an index [K], got {} and {}", x.shape(), index.shape());
+  check(x.rank() >= 1 && index.rank() == 1, "gather_rows: want rows and an index [K], got {} and {}", x.shape(),
+        index.shape());
   return gather("gather_rows", x, index, 1, x.shape()[0], false, with_rows_of(index.shape(), x, 1));
 }
 
 Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows) {
-  check(x.rank() >= 1 && index.shape() == Shape{x.shape()[0]}, "scatter_rows: want one index a row of {}, got {}", x.shape(),
-        index.shape());
+  check(x.rank() >= 1 && index.shape() == Shape{x.shape()[0]}, "scatter_rows: want one index a row of {}, got {}",
+        x.shape(), index.shape());
   check(rows >= 0, "scatter_rows: want at least 0 rows, got {}", rows);
   check_index("scatter_rows", x, index, rows);
   Tensor y = scatter("scatter_rows", x, index, 1, rows, false, with_rows_of({rows}, x, 1));
-  return record("scatter_rows", y, {x}, [index](const Node&, const Tensor& dy) -> Grads { return {gather_rows(dy, index)}; });
+  return record("scatter_rows", y, {x},
+                [index](const Node&, const Tensor& dy) -> Grads { return {gather_rows(dy, index)}; });
 }
 
 Tensor gather_tokens(const Tensor& x, const Tensor& index) {
@@ -356,8 +370,8 @@ Tensor gather_tokens(const Tensor& x, const Tensor& index) {
 }
 
 Tensor pick(const Tensor& x, const Tensor& index) {
-  check(x.rank() == 2 && index.shape() == Shape{x.shape()[0]}, "pick: want rows [N, C] and an index [N], got {} and {}", x.shape(),
-        index.shape());
+  check(x.rank() == 2 && index.shape() == Shape{x.shape()[0]}, "pick: want rows [N, C] and an index [N], got {} and {}",
+        x.shape(), index.shape());
   return gather("pick", x, index, x.shape()[0], x.shape()[1], true, index.shape());
 }
 
@@ -372,9 +386,8 @@ Tensor one_hot(const Tensor& labels, int64_t classes) {
   Shape shape = labels.shape();
   shape.push_back(classes);
   Tensor y = Tensor::empty(shape, Dtype::f32, labels.device());
-  dispatch(labels.device(), [&](auto& ctx) {
-    kernels::one_hot(ctx, labels.data<int64_t>(), y.data<float>(), labels.numel(), classes);
-  });
+  dispatch(labels.device(),
+           [&](auto& ctx) { kernels::one_hot(ctx, labels.data<int64_t>(), y.data<float>(), labels.numel(), classes); });
   return y;
 }
 
