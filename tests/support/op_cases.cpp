@@ -108,13 +108,21 @@ double relative_error(const Tensor& a, const Tensor& b) {
 }
 
 // The families, each in its own file.
+std::vector<OpCase> activation_cases();
+std::vector<OpCase> arith_cases();
 std::vector<OpCase> conv_cases();
 std::vector<OpCase> norm_cases();
+std::vector<OpCase> reduce_cases();
+std::vector<OpCase> shape_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
+        arith_cases(),
+        activation_cases(),
+        reduce_cases(),
+        shape_cases(),
         conv_cases(),
         norm_cases(),
     };
