@@ -1,18 +1,22 @@
 #include <fovea/kernels/image_loops.h>
 
-#if defined(__SSE4_1__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
 namespace fovea::kernels {
 namespace {
 
-// GCC's vectors of 4 and 16 lanes; the compiler splits the long ones into what the instruction set has.
-using Bytes4 = uint8_t __attribute__((vector_size(4)));
-using Ints4 = int32_t __attribute__((vector_size(16)));
-using Bytes16 = uint8_t __attribute__((vector_size(16)));
-using Ints16 = int32_t __attribute__((vector_size(64)));
-using Floats16 = float __attribute__((vector_size(64)));
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+using Ints = int32_t __attribute__((vector_size(4 * kLanes)));
+using Floats = float __attribute__((vector_size(4 * kLanes)));
+using Ints4 = int32_t __attribute__((vector_size(16)));  // a pixel and a byte of the next
 
 template <class T>
 inline T load(const void* p) {
@@ -26,39 +30,55 @@ inline void store(void* p, T value) {
   __builtin_memcpy(p, &value, sizeof value);
 }
 
-inline Ints4 widen_pixel(const uint8_t* p) {
+// Four bytes as integers, and integers clamped to four bytes.
+inline Ints4 widen4(const uint8_t* p) {
 #if defined(__SSE4_1__)
   return Ints4(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(load<int>(p))));
+#elif defined(__SSE2__)
+  const __m128i zero = _mm_setzero_si128();
+  return Ints4(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(load<int>(p)), zero), zero));
 #else
-  return Ints4{p[0], p[1], p[2], 0};
+  return Ints4{p[0], p[1], p[2], p[3]};
 #endif
+}
+
+inline void store4(uint8_t* p, Ints4 v) {
+#if defined(__SSE2__)
+  const __m128i words = _mm_packs_epi32(__m128i(v), __m128i(v));
+  store(p, _mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
+#else
+  for (int i = 0; i < 4; ++i) p[i] = uint8_t(v[i] < 0 ? 0 : v[i] > 255 ? 255 : v[i]);
+#endif
+}
+
+// The same with kLanes bytes. GCC's own conversion of byte vectors goes through single elements.
+inline Ints widen(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return Ints(_mm512_cvtepu8_epi32(load<__m128i>(p)));
+#elif defined(__AVX2__)
+  return Ints(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(load<long long>(p))));
+#else
+  return widen4(p);
+#endif
+}
+
+inline void store_bytes(uint8_t* p, Ints v) {
+#if defined(__AVX512F__)
+  store(p, _mm512_cvtusepi32_epi8(_mm512_max_epi32(__m512i(v), _mm512_setzero_si512())));
+#elif defined(__AVX2__)
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(__m256i(v)), _mm256_extracti128_si256(__m256i(v), 1));
+  store(p, _mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+#else
+  store4(p, v);
+#endif
+}
+
+inline Floats floats(Ints v) {
+  return __builtin_convertvector(v, Floats);
 }
 
 constexpr int kWeightBits = 22;
 constexpr int kHalf = 1 << (kWeightBits - 1);
-
-inline void store_pixel(uint8_t* p, Ints4 sum) {
-  Ints4 v = sum >> kWeightBits;
-#if defined(__SSE4_1__)
-  __m128i words = _mm_packus_epi32(__m128i(v), __m128i(v));
-  store(p, _mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
-#else
-  for (int c = 0; c < 3; ++c) p[c] = uint8_t(v[c] < 0 ? 0 : v[c] > 255 ? 255 : v[c]);
-#endif
-}
-
-inline Ints16 widen16(const uint8_t* p) {
-  return __builtin_convertvector(load<Bytes16>(p), Ints16);
-}
-inline Floats16 floats16(const uint8_t* p) {
-  return __builtin_convertvector(widen16(p), Floats16);
-}
-
-inline Bytes16 clamp16(Ints16 v) {
-  v = v < 0 ? Ints16{} : v;
-  v = v > 255 ? Ints16{} + 255 : v;
-  return __builtin_convertvector(v, Bytes16);
-}
 
 inline uint8_t clamp_byte(float v) {
   return uint8_t(v < 0 ? 0 : v > 255 ? 255.0f : v);
@@ -111,29 +131,29 @@ void resize_four_rows(const uint8_t* const in[4], uint8_t* const out[4], const R
     Ints4 sum0 = Ints4{} + kHalf, sum1 = sum0, sum2 = sum0, sum3 = sum0;
     for (int k = 0; k < axis.count[i]; ++k, at += 3) {
       const Ints4 w = Ints4{} + weight[k];
-      sum0 += widen_pixel(in0 + at) * w;
-      sum1 += widen_pixel(in1 + at) * w;
-      sum2 += widen_pixel(in2 + at) * w;
-      sum3 += widen_pixel(in3 + at) * w;
+      sum0 += widen4(in0 + at) * w;
+      sum1 += widen4(in1 + at) * w;
+      sum2 += widen4(in2 + at) * w;
+      sum3 += widen4(in3 + at) * w;
     }
-    store_pixel(out0 + 3 * i, sum0);
-    store_pixel(out1 + 3 * i, sum1);
-    store_pixel(out2 + 3 * i, sum2);
-    store_pixel(out3 + 3 * i, sum3);
+    store4(out0 + 3 * i, sum0 >> kWeightBits);
+    store4(out1 + 3 * i, sum1 >> kWeightBits);
+    store4(out2 + 3 * i, sum2 >> kWeightBits);
+    store4(out3 + 3 * i, sum3 >> kWeightBits);
   }
 }
 
 template <Isa I>
 void resize_column(const uint8_t* in, int64_t stride, int count, const int32_t* weight, uint8_t* out, int64_t n) {
-  for (int64_t i = 0; i < n; i += 32) {
-    Ints16 low = Ints16{} + kHalf, high = low;
+  for (int64_t i = 0; i < n; i += 2 * kLanes) {
+    Ints low = Ints{} + kHalf, high = low;
     const uint8_t* p = in + i;
     for (int k = 0; k < count; ++k, p += stride) {
-      low += widen16(p) * weight[k];
-      high += widen16(p + 16) * weight[k];
+      low += widen(p) * weight[k];
+      high += widen(p + kLanes) * weight[k];
     }
-    store(out + i, clamp16(low >> kWeightBits));
-    store(out + i + 16, clamp16(high >> kWeightBits));
+    store_bytes(out + i, low >> kWeightBits);
+    store_bytes(out + i + kLanes, high >> kWeightBits);
   }
 }
 
@@ -228,10 +248,9 @@ void solarize_loop(uint8_t* x, int64_t n, int threshold) {
 template <Isa I>
 void blur_column(const uint8_t* const* rows, const float* weight, int radius, float* out, int64_t n) {
   int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    Floats16 sum = floats16(rows[0] + i) * weight[0];
-    for (int k = 1; k <= radius; ++k)
-      sum += __builtin_convertvector(widen16(rows[2 * k - 1] + i) + widen16(rows[2 * k] + i), Floats16) * weight[k];
+  for (; i + kLanes <= n; i += kLanes) {
+    Floats sum = floats(widen(rows[0] + i)) * weight[0];
+    for (int k = 1; k <= radius; ++k) sum += floats(widen(rows[2 * k - 1] + i) + widen(rows[2 * k] + i)) * weight[k];
     store(out + i, sum);
   }
   for (; i < n; ++i) {
@@ -247,11 +266,10 @@ void blur_row(const float* in, const float* weight, int radius, uint8_t* out, in
   constexpr float kRound = 12582912.0f;
   constexpr int32_t kRoundBits = 0x4B400000;
   int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    Floats16 sum = load<Floats16>(in + i) * weight[0];
-    for (int k = 1; k <= radius; ++k)
-      sum += (load<Floats16>(in + i - 3 * k) + load<Floats16>(in + i + 3 * k)) * weight[k];
-    store(out + i, clamp16(Ints16(sum + kRound) - kRoundBits));
+  for (; i + kLanes <= n; i += kLanes) {
+    Floats sum = load<Floats>(in + i) * weight[0];
+    for (int k = 1; k <= radius; ++k) sum += (load<Floats>(in + i - 3 * k) + load<Floats>(in + i + 3 * k)) * weight[k];
+    store_bytes(out + i, Ints(sum + kRound) - kRoundBits);
   }
   for (; i < n; ++i) {
     float sum = in[i] * weight[0];
@@ -263,12 +281,14 @@ void blur_row(const float* in, const float* weight, int radius, uint8_t* out, in
 
 template <Isa I>
 void normalize_loop(const uint8_t* x, float* out, int64_t pixels, const float* scale, const float* bias) {
-  Floats16 scales[3], biases[3];
-  for (int i = 0; i < 48; ++i) scales[i / 16][i % 16] = scale[i % 3], biases[i / 16][i % 16] = bias[i % 3];
+  // A vector's worth of each channel's constants, for three vectors: then the channels are in step again.
+  float scales[3 * kLanes], biases[3 * kLanes];
+  for (int i = 0; i < 3 * kLanes; ++i) scales[i] = scale[i % 3], biases[i] = bias[i % 3];
   const int64_t n = pixels * 3;
   int64_t i = 0;
-  for (; i + 48 <= n; i += 48)
-    for (int j = 0; j < 3; ++j) store(out + i + 16 * j, floats16(x + i + 16 * j) * scales[j] + biases[j]);
+  for (; i + 3 * kLanes <= n; i += 3 * kLanes)
+    for (int j = 0; j < 3 * kLanes; j += kLanes)
+      store(out + i + j, floats(widen(x + i + j)) * load<Floats>(scales + j) + load<Floats>(biases + j));
   for (; i < n; ++i) out[i] = float(x[i]) * scale[i % 3] + bias[i % 3];
 }
 
