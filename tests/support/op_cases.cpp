@@ -114,11 +114,13 @@ std::vector<OpCase> conv_cases();
 std::vector<OpCase> norm_cases();
 std::vector<OpCase> reduce_cases();
 std::vector<OpCase> shape_cases();
+std::vector<OpCase> linear_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
+        linear_cases(),
         arith_cases(),
         activation_cases(),
         reduce_cases(),
