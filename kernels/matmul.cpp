@@ -15,16 +15,16 @@
 namespace fovea::kernels {
 namespace {
 
-constexpr int64_t kDepth = 256;   // k is cut into pieces whose packed panels stay in the second cache
-constexpr int64_t kPanels = 4;    // panels of columns that one task works on
-constexpr int64_t kStrip = 48;    // rows of a transposed left operand that are copied together; a multiple of every kRows
+constexpr int64_t kDepth = 256;  // k is cut into pieces whose packed panels stay in the second cache
+constexpr int64_t kPanels = 4;   // panels of columns that one task works on
+constexpr int64_t kStrip = 48;  // rows of a transposed left operand that are copied together; a multiple of every kRows
 
 int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// One task's share of C: rows [row, row + rows) and columns [col, col + cols), over all of k and, when it is summed over, the
-// batch. `right` and `left` are scratch for kPanels packed panels of B and one strip of A.
+// One task's share of C: rows [row, row + rows) and columns [col, col + cols), over all of k and, when it is summed
+// over, the batch. `right` and `left` are scratch for kPanels packed panels of B and one strip of A.
 template <Isa I, class T>
 struct Task {
   const MatmulSizes& s;
@@ -88,8 +88,14 @@ void blocked(const MatmulSizes& s, const T* a, const T* b, T* c, const MatmulOut
   for (int64_t t = 0; t < matrices * columns * parts; ++t) {
     int64_t part = t % parts, column = t / parts % columns, matrix = t / parts / columns;
     T* mine = buffers + omp_get_thread_num() * (right_size + left_size);
-    Task<I, T>{s, output, part * height, std::min(height, s.m - part * height), column * width,
-               std::min(width, s.n - column * width), mine, mine + right_size}
+    Task<I, T>{s,
+               output,
+               part * height,
+               std::min(height, s.m - part * height),
+               column * width,
+               std::min(width, s.n - column * width),
+               mine,
+               mine + right_size}
         .run(a + matrix * s.stride_a, b + matrix * s.stride_b, c + matrix * s.stride_c);
   }
 }
@@ -107,7 +113,8 @@ void through_primitive(const MatmulSizes& s, const T* a, const T* b, Out* c, con
   auto make = [&] {
     auto operand = [&](int64_t rows, int64_t cols, bool transposed, int64_t stride) {
       int64_t count = stride == 0 ? 1 : s.batch, far = stride == 0 ? rows * cols : stride;
-      return dnn::strided({count, rows, cols}, dnn::type_of<T>, transposed ? dnn::Dims{far, 1, rows} : dnn::Dims{far, cols, 1});
+      return dnn::strided({count, rows, cols}, dnn::type_of<T>,
+                          transposed ? dnn::Dims{far, 1, rows} : dnn::Dims{far, cols, 1});
     };
     Entry e;
     e.a = operand(s.m, s.k, s.transpose_a, s.stride_a);
@@ -134,8 +141,9 @@ void through_primitive(const MatmulSizes& s, const T* a, const T* b, Out* c, con
 void through_sgemm(const MatmulSizes& s, const float* a, const float* b, float* c, const MatmulOutput<float>& output) {
   for (int64_t i = 0; i < s.batch; ++i) {
     float beta = s.stride_c == 0 && i > 0 ? 1 : float(output.beta);
-    dnnl_sgemm(s.transpose_a ? 'T' : 'N', s.transpose_b ? 'T' : 'N', s.m, s.n, s.k, float(output.alpha), a + i * s.stride_a,
-               s.transpose_a ? s.m : s.k, b + i * s.stride_b, s.transpose_b ? s.k : s.n, beta, c + i * s.stride_c, s.n);
+    dnnl_sgemm(s.transpose_a ? 'T' : 'N', s.transpose_b ? 'T' : 'N', s.m, s.n, s.k, float(output.alpha),
+               a + i * s.stride_a, s.transpose_a ? s.m : s.k, b + i * s.stride_b, s.transpose_b ? s.k : s.n, beta,
+               c + i * s.stride_c, s.n);
   }
 }
 
@@ -191,11 +199,13 @@ void matmul(Cpu&, const MatmulSizes& s, const T* a, const T* b, Out* c, const Ma
     with_isa([&]<Isa I>() { blocked<I, T>(s, a, b, c, output); });
 }
 
-template void matmul<float, float>(Cpu&, const MatmulSizes&, const float*, const float*, float*, const MatmulOutput<float>&);
+template void matmul<float, float>(Cpu&, const MatmulSizes&, const float*, const float*, float*,
+                                   const MatmulOutput<float>&);
 template void matmul<double, double>(Cpu&, const MatmulSizes&, const double*, const double*, double*,
                                      const MatmulOutput<double>&);
 template void matmul<bf16, bf16>(Cpu&, const MatmulSizes&, const bf16*, const bf16*, bf16*, const MatmulOutput<bf16>&);
-template void matmul<bf16, float>(Cpu&, const MatmulSizes&, const bf16*, const bf16*, float*, const MatmulOutput<bf16>&);
+template void matmul<bf16, float>(Cpu&, const MatmulSizes&, const bf16*, const bf16*, float*,
+                                  const MatmulOutput<bf16>&);
 
 template <class T>
 void epilogue_backward(Cpu&, int64_t rows, int64_t cols, const T* y, const T* dy, T* dz, accumulator_t<T>* bias) {

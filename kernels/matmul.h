@@ -7,18 +7,21 @@
 
 namespace fovea::kernels {
 
-// Matrices are dense and row-major: op(A) is m x k and op(B) k x n, where a transposed operand is stored the other way round.
+// Matrices are dense and row-major: op(A) is m x k and op(B) k x n, where a transposed operand is stored the other way
+// round.
 struct MatmulSizes {
   int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;
   int64_t batch = 1;
-  // Elements from one matrix of the batch to the next. Stride 0 of a or b uses one matrix for all; of c sums over the batch.
+  // Elements from one matrix of the batch to the next. Stride 0 of a or b uses one matrix for all; of c sums over the
+  // batch.
   int64_t stride_a = 0, stride_b = 0, stride_c = 0;
 };
 
 enum class Epilogue { none, relu, gelu };  // gelu is the exact one, x (1 + erf(x / sqrt 2)) / 2
 
-// What happens to the product on its way out: C = epilogue(alpha op(A) op(B) + beta C + bias). With beta = 0, C is not read.
+// What happens to the product on its way out: C = epilogue(alpha op(A) op(B) + beta C + bias). With beta = 0, C is not
+// read.
 template <class T>
 struct MatmulOutput {
   double alpha = 1, beta = 0;
@@ -26,15 +29,16 @@ struct MatmulOutput {
   Epilogue epilogue = Epilogue::none;
 };
 
-// C[m, n] from A and B. T float, double or bf16, Out the same or, for bf16, float. Sums in accumulator_t<T>, in an order that
-// depends neither on the number of threads nor on the batch.                 reads m k + k n, writes m n for each matrix
+// C[m, n] from A and B. T float, double or bf16, Out the same or, for bf16, float. Sums in accumulator_t<T>, in an
+// order that depends neither on the number of threads nor on the batch.                 reads m k + k n, writes m n for
+// each matrix
 template <class T, class Out>
 void matmul(Cpu&, const MatmulSizes& sizes, const T* a, const T* b, Out* c, const MatmulOutput<T>& output = {});
 template <class T, class Out>
 void matmul(Cuda&, const MatmulSizes& sizes, const T* a, const T* b, Out* c, const MatmulOutput<T>& output = {});
 
-// The way back through a bias and a ReLU, x [rows, cols]: dz = y > 0 ? dy : 0 and bias[j] = sum over rows of dz. Null y: dz is dy,
-// and is not written. Null bias: no sums. The order of the sums does not depend on the number of threads.
+// The way back through a bias and a ReLU, x [rows, cols]: dz = y > 0 ? dy : 0 and bias[j] = sum over rows of dz. Null
+// y: dz is dy, and is not written. Null bias: no sums. The order of the sums does not depend on the number of threads.
 //                                                                       reads dy (and y), writes dz
 template <class T>
 void epilogue_backward(Cpu&, int64_t rows, int64_t cols, const T* y, const T* dy, T* dz, accumulator_t<T>* bias);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Private to kernels/: matrix products of blocks that lie in the caches, one thread each. What every fused kernel here is
-// built from (matmul, NT-Xent, k-NN, attention).
+// Private to kernels/: matrix products of blocks that lie in the caches, one thread each. What every fused kernel here
+// is built from (matmul, NT-Xent, k-NN, attention).
 #include <cstdint>
 
 #include <fovea/kernels/isa.h>
@@ -9,7 +9,8 @@
 
 namespace fovea::kernels {
 
-// The register tile: kRows x kCols sums stay in registers while k runs. Right operands are packed in panels of kCols columns.
+// The register tile: kRows x kCols sums stay in registers while k runs. Right operands are packed in panels of kCols
+// columns.
 template <Isa I, class T>
 struct Tile {
   static constexpr int kBytes = I == Isa::avx512 ? 64 : I == Isa::avx2 ? 32 : 16;
@@ -29,20 +30,21 @@ struct Left {
   int64_t row, step;
 };
 
-// A right operand: element (k, j) is p[j / kCols * panel + k * step + j % kCols], readable up to whole vectors of columns.
-// Packed panels have step kCols; a row-major matrix has panel kCols and step its row length.
+// A right operand: element (k, j) is p[j / kCols * panel + k * step + j % kCols], readable up to whole vectors of
+// columns. Packed panels have step kCols; a row-major matrix has panel kCols and step its row length.
 template <class T>
 struct Right {
   const T* p;
   int64_t step, panel;
 };
 
-// c[i * ldc + j] = (accumulate ? c : 0) + sum over k of a(i, k) b(k, j), for m x n elements. Sums run in the order of k.
+// c[i * ldc + j] = (accumulate ? c : 0) + sum over k of a(i, k) b(k, j), for m x n elements. Sums run in the order of
+// k.
 template <Isa I, class T>
 void tile_gemm(int64_t m, int64_t n, int64_t k, Left<T> a, Right<T> b, T* c, int64_t ldc, bool accumulate);
 
-// Packs the k x n matrix whose element (k, j) is b[k * step + j * column], times alpha, into Tile::panels(n) panels of k x kCols
-// with zeros in the columns from n on.
+// Packs the k x n matrix whose element (k, j) is b[k * step + j * column], times alpha, into Tile::panels(n) panels of
+// k x kCols with zeros in the columns from n on.
 template <Isa I, class T>
 void pack_panels(int64_t k, int64_t n, const T* b, int64_t step, int64_t column, T alpha, T* panels);
 

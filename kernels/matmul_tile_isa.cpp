@@ -47,7 +47,8 @@ void rows(int64_t count, int64_t k, Left<T> a, const T* b, int64_t step, T* c, i
 
 // A block of up to kRows rows and V vectors of which `cols` columns exist.
 template <class T, int V>
-void block(int64_t count, int64_t cols, int64_t k, Left<T> a, const T* b, int64_t step, T* c, int64_t ldc, bool accumulate) {
+void block(int64_t count, int64_t cols, int64_t k, Left<T> a, const T* b, int64_t step, T* c, int64_t ldc,
+           bool accumulate) {
   constexpr int kWidth = V * Tile<kIsa, T>::kLanes;
   if (cols == kWidth) return rows<T, V>(count, k, a, b, step, c, ldc, accumulate);
   T edge[Tile<kIsa, T>::kRows * kWidth];
@@ -58,12 +59,14 @@ void block(int64_t count, int64_t cols, int64_t k, Left<T> a, const T* b, int64_
 }
 
 template <class T, int V = Tile<kIsa, T>::kVectors>
-void panel(int64_t m, int64_t cols, int64_t k, Left<T> a, const T* b, int64_t step, T* c, int64_t ldc, bool accumulate) {
+void panel(int64_t m, int64_t cols, int64_t k, Left<T> a, const T* b, int64_t step, T* c, int64_t ldc,
+           bool accumulate) {
   constexpr int kRows = Tile<kIsa, T>::kRows;
   if constexpr (V > 1)
     if (cols <= (V - 1) * Tile<kIsa, T>::kLanes) return panel<T, V - 1>(m, cols, k, a, b, step, c, ldc, accumulate);
   for (int64_t i = 0; i < m; i += kRows)
-    block<T, V>(m - i < kRows ? m - i : kRows, cols, k, {a.p + i * a.row, a.row, a.step}, b, step, c + i * ldc, ldc, accumulate);
+    block<T, V>(m - i < kRows ? m - i : kRows, cols, k, {a.p + i * a.row, a.row, a.step}, b, step, c + i * ldc, ldc,
+                accumulate);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ namespace {
 
 using kernels::MatmulSizes;
 
-// A batch of products C = op(A) op(B) over broadcast leading dimensions. Steps count matrices; 0 repeats an operand, and for
-// the result it adds up.
+// A batch of products C = op(A) op(B) over broadcast leading dimensions. Steps count matrices; 0 repeats an operand,
+// and for the result it adds up.
 struct Product {
   struct Loop {
     int64_t count, a, b, c;
@@ -87,12 +87,12 @@ void run_loops(Context& ctx, const Product& p, size_t depth, const T* a, const T
   kernels::matmul(ctx, sizes, a, b, c, kernels::MatmulOutput<T>{.beta = accumulate ? 1.0 : 0.0});
 }
 
-// op(a) op(b) in `dtype` and of `shape`, whose leading dimensions may be fewer than the operands' broadcast ones: then it is a
-// sum over the rest.
+// op(a) op(b) in `dtype` and of `shape`, whose leading dimensions may be fewer than the operands' broadcast ones: then
+// it is a sum over the rest.
 Tensor multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Shape& shape, Dtype dtype) {
   Shape batch_a = leading(a.shape(), 2), batch_b = leading(b.shape(), 2), batch = broadcast(batch_a, batch_b, "matmul");
-  Product p{shape[-2], shape[-1], a.size(transpose_a ? -2 : -1), transpose_a, transpose_b,
-            loops_over(batch, batch_a, batch_b, leading(shape, 2))};
+  Product p{shape[-2],   shape[-1],   a.size(transpose_a ? -2 : -1),
+            transpose_a, transpose_b, loops_over(batch, batch_a, batch_b, leading(shape, 2))};
   fold(p);
   bool reduces = std::any_of(p.loops.begin(), p.loops.end(), [](const Product::Loop& loop) { return loop.c == 0; });
   Dtype kept = reduces && dtype == Dtype::bf16 ? Dtype::f32 : dtype;
@@ -114,20 +114,23 @@ Tensor operand(const Tensor& x) {
 }
 
 void check_pair(const char* op, const Tensor& a, const Tensor& b) {
-  check(is_float(a.dtype()) && a.dtype() == b.dtype(), "{}: want two operands of one floating dtype, got {} {} and {} {}", op,
-        name_of(a.dtype()), a.shape(), name_of(b.dtype()), b.shape());
+  check(is_float(a.dtype()) && a.dtype() == b.dtype(),
+        "{}: want two operands of one floating dtype, got {} {} and {} {}", op, name_of(a.dtype()), a.shape(),
+        name_of(b.dtype()), b.shape());
   check(a.device() == b.device(), "{}: want both operands on one device, got {} and {}", op, a.device(), b.device());
 }
 
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
-  check(a.rank() > 0 && b.rank() > 0, "matmul: want operands of at least one dimension, got {} and {}", a.shape(), b.shape());
+  check(a.rank() > 0 && b.rank() > 0, "matmul: want operands of at least one dimension, got {} and {}", a.shape(),
+        b.shape());
   if (a.rank() == 1) {
     check(!options.transpose_a, "matmul: want a matrix to transpose, got {}", a.shape());
     Tensor y = matmul(a.reshape({1, a.size(0)}), b, options);
+    if (b.rank() == 1) return y.reshape(Shape{});
     Shape shape = leading(y.shape(), 2);
-    if (b.rank() > 1) shape.push_back(y.size(-1));
+    shape.push_back(y.size(-1));
     return y.reshape(shape);
   }
   if (b.rank() == 1) {
@@ -189,29 +192,29 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activat
     kernels::matmul(ctx, {rows, out, in, false, true}, input.data<T>(), matrix.data<T>(), y.data<T>(), output);
   });
   Tensor kept = activation == Activation::relu ? y.detach() : Tensor();
-  return record("linear", y, {x, weight, bias},
-                [input, matrix, kept, rows, in, out](const Node& node, const Tensor& dy) -> Grads {
-                  Tensor dz = dy, db;
-                  bool needs_bias = node.needs_grad(2);
-                  if (kept.defined() || needs_bias) {
-                    if (kept.defined()) dz = Tensor::empty_like(dy);
-                    dispatch_float(dy, "linear", [&]<class T>(auto& ctx) {
-                      using Acc = kernels::accumulator_t<T>;
-                      if (needs_bias) db = Tensor::empty({out}, dtype_of<Acc>, dy.device());
-                      kernels::epilogue_backward(ctx, rows, out, kept.defined() ? kept.data<T>() : nullptr, dy.data<T>(),
-                                                 kept.defined() ? dz.data<T>() : nullptr,
-                                                 needs_bias ? db.data<Acc>() : nullptr);
-                    });
-                    if (needs_bias) db = db.to(node.inputs[2]->dtype);
-                  }
-                  Tensor flat_dz = dz.reshape({rows, out}), dx, dw;
-                  if (node.needs_grad(0))
-                    dx = multiply(flat_dz, false, matrix, false, {rows, in}, node.inputs[0]->dtype)
-                             .reshape(node.inputs[0]->shape);
-                  if (node.needs_grad(1))
-                    dw = multiply(flat_dz, true, input.reshape({rows, in}), false, {out, in}, node.inputs[1]->dtype);
-                  return {dx, dw, db};
-                });
+  return record(
+      "linear", y, {x, weight, bias},
+      [input, matrix, kept, rows, in, out](const Node& node, const Tensor& dy) -> Grads {
+        Tensor dz = dy, db;
+        bool needs_bias = node.needs_grad(2);
+        if (kept.defined() || needs_bias) {
+          if (kept.defined()) dz = Tensor::empty_like(dy);
+          dispatch_float(dy, "linear", [&]<class T>(auto& ctx) {
+            using Acc = kernels::accumulator_t<T>;
+            if (needs_bias) db = Tensor::empty({out}, dtype_of<Acc>, dy.device());
+            kernels::epilogue_backward(ctx, rows, out, kept.defined() ? kept.data<T>() : nullptr, dy.data<T>(),
+                                       kept.defined() ? dz.data<T>() : nullptr, needs_bias ? db.data<Acc>() : nullptr);
+          });
+          if (needs_bias) db = db.to(node.inputs[2]->dtype);
+        }
+        Tensor flat_dz = dz.reshape({rows, out}), dx, dw;
+        if (node.needs_grad(0))
+          dx =
+              multiply(flat_dz, false, matrix, false, {rows, in}, node.inputs[0]->dtype).reshape(node.inputs[0]->shape);
+        if (node.needs_grad(1))
+          dw = multiply(flat_dz, true, input.reshape({rows, in}), false, {out, in}, node.inputs[1]->dtype);
+        return {dx, dw, db};
+      });
 }
 
 }  // namespace fovea
