@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "support/op_cases.h"
+
+namespace fovea::bench {
+
+// A row of the op table with what the forward pass computes; the backward pass of such a row computes `backward` times that.
+struct LargeCase {
+  testing::OpCase op;
+  double flops = 0;
+  double backward = 2;
+};
+
+// Shapes of training runs: what one layer of a network at work sees.
+std::vector<LargeCase> large_cases();
+
+}  // namespace fovea::bench

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+// Timing: medians with their noise, beside what this machine can do at best.
+namespace fovea::bench {
+
+struct Timing {
+  double seconds = 0;  // median time of a call
+  double noise = 0;    // median absolute deviation, as a share of the median
+  int samples = 0;
+};
+
+// Calls f twice to warm up, then until `min_seconds` have passed and the noise is at most 5 %, or 5 * min_seconds have.
+// Calls shorter than 50 us are timed in groups.
+Timing measure(const std::function<void()>& f, double min_seconds = 0.2);
+
+// What the numbers were measured on.
+struct Machine {
+  std::string cpu;  // the CPU's own name
+  std::string isa;  // the instruction set in use
+  int threads = 1;
+  double copy_bytes_per_second = 0;  // copying 256 MiB, bytes read plus bytes written, all threads
+};
+Machine this_machine();
+std::string to_string(const Machine& machine);
+
+// One measurement. bytes and flops are the least that a call must move and compute; 0 leaves the column empty.
+struct Row {
+  std::string name, shape, dtype, pass;
+  Timing timing;
+  double bytes = 0, flops = 0;
+};
+
+// The columns of every table: case, shape, dtype, pass, median, noise, GB/s, share of copy, GFLOP/s.
+std::vector<std::string> columns();
+std::vector<std::string> cells(const Row& row, const Machine& machine);
+
+std::string to_json(const std::vector<Row>& rows, const Machine& machine);
+// Median times by case, shape, dtype and pass from a file that to_json() wrote; throws Error if it is none.
+std::vector<Row> rows_from_json(const std::string& path);
+bool same_case(const Row& a, const Row& b);
+
+// Replaces what stands in `path` between the lines <!-- begin NAME --> and <!-- end NAME -->. Throws Error without them.
+void rewrite_block(const std::string& path, const std::string& name, const std::string& text);
+// Rows as a Markdown table.
+std::string markdown(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace fovea::bench

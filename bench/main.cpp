@@ -1,0 +1,172 @@
+// bin/bench: how long every op takes here, forward and with its backward pass.
+//   bin/bench                        the op table (small, awkward shapes: per-call cost) and the shapes of training runs
+//   bin/bench --filter conv --large  the rows whose name holds "conv", large shapes alone
+//   bin/bench --json new.json --compare old.json
+//   bin/bench --large --docs docs/benchmarks.md
+//   bin/bench --peer CASE --threads 2 --seconds 5     one line of JSON for bench/peers/compare.py
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+
+#include "cases.h"
+#include "harness.h"
+#include "peer.h"
+
+#include <fovea/core/error.h>
+#include <fovea/core/random.h>
+#include <fovea/kernels/context.h>
+
+namespace fovea::bench {
+namespace {
+
+using testing::Inputs;
+using testing::OpCase;
+
+struct Settings {
+  std::string filter, json, compare, docs, peer;
+  bool large = false;
+  int threads = 0;
+  double seconds = 0.2;
+};
+
+// As make_inputs() of the op table, but quick for large shapes.
+Inputs large_inputs(const OpCase& op, Dtype dtype) {
+  Inputs inputs;
+  Generator generator(1);
+  for (const testing::Input& input : op.inputs) {
+    if (input.fill == testing::Fill::index)
+      inputs.push_back(randint(0, input.limit, input.shape, generator));
+    else
+      inputs.push_back(randn(input.shape, generator).to(dtype).set_requires_grad(input.differentiable));
+  }
+  return inputs;
+}
+
+std::string shapes(const OpCase& op) {
+  std::string out;
+  for (const testing::Input& input : op.inputs) out += (out.empty() ? "" : " ") + input.shape.str();
+  return out;
+}
+
+// Appends the rows of one case: forward under NoGrad, then forward, record and backward.
+void measure_case(const OpCase& op, Inputs inputs, Dtype dtype, double flops, double backward, double seconds,
+                  std::vector<Row>& rows) {
+  double in = 0, grads = 0;
+  for (const Tensor& x : inputs) {
+    in += double(x.bytes());
+    if (x.requires_grad()) grads += double(x.bytes());
+  }
+  Tensor y = op.f(inputs);
+  const double out = double(y.bytes());
+  Row row{.name = op.name, .shape = shapes(op), .dtype = name_of(dtype), .pass = "forward", .bytes = in + out, .flops = flops};
+  row.timing = measure(
+      [&] {
+        NoGrad no_grad;
+        op.f(inputs);
+      },
+      seconds);
+  rows.push_back(row);
+  if (!y.requires_grad()) return;
+  const Tensor dy = Tensor::ones(y.shape(), y.dtype());
+  y = {};
+  row.pass = "forward + backward";
+  row.bytes += out + in + grads;
+  row.flops *= 1 + backward;
+  row.timing = measure(
+      [&] {
+        for (Tensor& x : inputs) x.zero_grad();
+        op.f(inputs).backward(dy);
+      },
+      seconds);
+  rows.push_back(row);
+}
+
+// The op table's rows hold a reference of their own: f32 must agree with f64 before its time means anything.
+void verify(const OpCase& op) {
+  NoGrad no_grad;
+  const double error = relative_error(op.f(make_inputs(op, Dtype::f32)), op.f(make_inputs(op, Dtype::f64)));
+  if (!(error <= op.f32_tolerance))
+    throw Error(fmt::format("bench: '{}' is wrong: f32 is {:.2g} away from f64, {:.2g} is allowed", op.name, error, op.f32_tolerance));
+}
+
+void print(const Row& row, const Machine& machine, const std::vector<Row>& old) {
+  std::vector<std::string> c = cells(row, machine);
+  std::string line = fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}", c[0], c[1], c[2], c[3], c[4], c[5],
+                                 c[6], c[7], c[8]);
+  auto before = std::find_if(old.begin(), old.end(), [&](const Row& r) { return same_case(r, row); });
+  if (before != old.end()) line += fmt::format("  {:.2f} x as long", row.timing.seconds / before->timing.seconds);
+  if (row.timing.noise > 0.05) line += "  (noisy)";
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+void run(const Settings& settings) {
+  const Machine machine = this_machine();
+  fmt::print("{}\n\n", to_string(machine));
+  const std::vector<std::string> head = columns();
+  fmt::print("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}\n", head[0], head[1], head[2], head[3], head[4], head[5],
+             head[6], head[7], head[8]);
+  const std::vector<Row> old = settings.compare.empty() ? std::vector<Row>{} : rows_from_json(settings.compare);
+  std::vector<Row> rows;
+  auto wanted = [&](const OpCase& op) { return op.name.find(settings.filter) != std::string::npos; };
+  auto measured = [&](const OpCase& op, const Inputs& inputs, Dtype dtype, double flops, double backward) {
+    const size_t first = rows.size();
+    measure_case(op, inputs, dtype, flops, backward, settings.seconds, rows);
+    for (size_t i = first; i < rows.size(); ++i) print(rows[i], machine, old);
+  };
+  if (!settings.large)
+    for (const OpCase& op : testing::op_cases()) {
+      if (!wanted(op)) continue;
+      verify(op);
+      measured(op, make_inputs(op, Dtype::f32), Dtype::f32, 0, 0);
+    }
+  for (const LargeCase& large : large_cases()) {
+    if (!wanted(large.op)) continue;
+    for (Dtype dtype : {Dtype::f32, Dtype::bf16})
+      if (dtype == Dtype::f32 || large.op.bf16)
+        measured(large.op, large_inputs(large.op, dtype), dtype, large.flops, large.backward);
+  }
+  if (rows.empty()) throw Error(fmt::format("bench: no case's name holds '{}'", settings.filter));
+  if (!settings.json.empty()) {
+    std::ofstream out(settings.json);
+    out << to_json(rows, machine) << '\n' << std::flush;
+    if (!out) throw Error(fmt::format("bench: cannot write '{}'", settings.json));
+  }
+  if (!settings.docs.empty()) {
+    std::vector<std::vector<std::string>> table;
+    for (const Row& row : rows) table.push_back(cells(row, machine));
+    rewrite_block(settings.docs, "ops", to_string(machine) + ".\n\n" + markdown(head, table));
+  }
+}
+
+int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App app{"Times fovea's ops on this machine"};
+  app.add_option("--filter", settings.filter, "only cases whose name holds this");
+  app.add_flag("--large", settings.large, "only the shapes of training runs, not the op table");
+  app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")->check(CLI::PositiveNumber);
+  app.add_option("--seconds", settings.seconds, "time for each measurement")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--json", settings.json, "write the results to this file");
+  app.add_option("--compare", settings.compare, "show ratios to a file that --json wrote")->check(CLI::ExistingFile);
+  app.add_option("--docs", settings.docs, "rewrite the table in this Markdown file");
+  app.add_option("--peer", settings.peer, "run one whole case that PyTorch runs too")->check(CLI::IsMember(peer_cases()));
+  CLI11_PARSE(app, argc, argv);
+  if (settings.threads) kernels::set_threads(settings.threads);
+  if (settings.peer.empty())
+    run(settings);
+  else
+    fmt::print("{}\n", run_peer(settings.peer, settings.seconds));
+  return 0;
+}
+
+}  // namespace
+}  // namespace fovea::bench
+
+int main(int argc, char** argv) try {
+  return fovea::bench::main(argc, argv);
+} catch (const std::exception& e) {
+  fmt::print(stderr, "{}\n", e.what());
+  return 1;
+}
