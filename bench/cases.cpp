@@ -11,14 +11,15 @@ namespace {
 
 LargeCase conv(const char* name, int64_t n, int64_t side, int64_t in, int64_t out, int64_t kernel, int64_t stride) {
   const int64_t padding = kernel / 2, result = (side + 2 * padding - kernel) / stride + 1;
-  OpCase op{name,
-            {{{n, side, side, in}}, {{out, kernel, kernel, in}}},
-            [=](const Inputs& x) { return conv2d(x[0], x[1], {}, {.stride = stride, .padding = padding}); }};
+  OpCase op{name, {{{n, side, side, in}}, {{out, kernel, kernel, in}}}, [=](const Inputs& x) {
+              return conv2d(x[0], x[1], {}, {.stride = stride, .padding = padding});
+            }};
   return {op, 2.0 * double(n * result * result * out) * double(kernel * kernel * in)};
 }
 
 LargeCase gemm(const char* name, int64_t m, int64_t n, int64_t k) {
-  return {{name, {{{m, k}}, {{n, k}}}, [](const Inputs& x) { return linear(x[0], x[1]); }}, 2.0 * double(m * n) * double(k)};
+  return {{name, {{{m, k}}, {{n, k}}}, [](const Inputs& x) { return linear(x[0], x[1]); }},
+          2.0 * double(m * n) * double(k)};
 }
 
 }  // namespace
@@ -32,7 +33,11 @@ std::vector<LargeCase> large_cases() {
       {{"relu", {{image}}, [](const Inputs& x) { return relu(x[0]); }}},
       {{"gelu", {{{2080, 1536}}}, [](const Inputs& x) { return gelu(x[0]); }}},
       {{"sum over rows", {{{65536, 256}}}, [](const Inputs& x) { return sum(x[0], {0}); }}},
-      {{"permute", {{image}}, [](const Inputs& x) { return permute(x[0], {0, 3, 1, 2}); }}},
+      {{"permute",
+        {{image}},
+        [](const Inputs& x) {
+          return permute(x[0], {0, 3, 1, 2});
+        }}},
       {{"batch_norm", {{image}, {{64}}, {{64}}}, [](const Inputs& x) { return batch_norm(x[0], x[1], x[2], {}, {}); }}},
       {{"batch_norm + add + relu",
         {{image}, {{64}}, {{64}}, {image}},

@@ -21,7 +21,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 double median(std::vector<double> v) {
   auto middle = v.begin() + std::ptrdiff_t(v.size() / 2);
@@ -44,9 +46,12 @@ std::string cpu_name() {
 
 const char* isa_name() {
   switch (kernels::isa()) {
-    case kernels::Isa::avx512: return "AVX-512";
-    case kernels::Isa::avx2: return "AVX2";
-    case kernels::Isa::plain: break;
+    case kernels::Isa::avx512:
+      return "AVX-512";
+    case kernels::Isa::avx2:
+      return "AVX2";
+    case kernels::Isa::plain:
+      break;
   }
   return "plain";
 }
@@ -59,7 +64,8 @@ double copy_bandwidth() {
   auto copy = [&] {
 #pragma omp parallel for num_threads(parts)
     for (int i = 0; i < parts; ++i)
-      std::memcpy(static_cast<char*>(to.get()) + size_t(i) * part, static_cast<char*>(from.get()) + size_t(i) * part, part);
+      std::memcpy(static_cast<char*>(to.get()) + size_t(i) * part, static_cast<char*>(from.get()) + size_t(i) * part,
+                  part);
   };
   std::memset(from.get(), 1, kBytes);
   return 2 * double(kBytes) / measure(copy).seconds;
@@ -92,7 +98,9 @@ Timing measure(const std::function<void()>& f, double min_seconds) {
   return timing;
 }
 
-Machine this_machine() { return {cpu_name(), isa_name(), kernels::threads(), copy_bandwidth()}; }
+Machine this_machine() {
+  return {cpu_name(), isa_name(), kernels::threads(), copy_bandwidth()};
+}
 
 std::string to_string(const Machine& machine) {
   return fmt::format("{}, {}, {} threads, copies {:.1f} GB/s", machine.cpu, machine.isa, machine.threads,
@@ -163,7 +171,8 @@ void rewrite_block(const std::string& path, const std::string& name, const std::
   const std::string begin = fmt::format("<!-- begin {} -->\n", name), end = fmt::format("<!-- end {} -->", name);
   const size_t first = all.find(begin), last = all.find(end);
   if (!in || first == std::string::npos || last == std::string::npos || last < first)
-    throw Error(fmt::format("bench: want a file with the lines {} and {}, got '{}'", begin.substr(0, begin.size() - 1), end, path));
+    throw Error(fmt::format("bench: want a file with the lines {} and {}, got '{}'", begin.substr(0, begin.size() - 1),
+                            end, path));
   all.replace(first + begin.size(), last - first - begin.size(), text);
   std::ofstream out(path, std::ios::trunc);
   out << all << std::flush;

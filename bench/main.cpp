@@ -1,9 +1,8 @@
 // bin/bench: how long every op takes here, forward and with its backward pass.
-//   bin/bench                        the op table (small, awkward shapes: per-call cost) and the shapes of training runs
-//   bin/bench --filter conv --large  the rows whose name holds "conv", large shapes alone
-//   bin/bench --json new.json --compare old.json
-//   bin/bench --large --docs docs/benchmarks.md
-//   bin/bench --peer CASE --threads 2 --seconds 5     one line of JSON for bench/peers/compare.py
+//   bin/bench                        the op table (small, awkward shapes: per-call cost) and the shapes of training
+//   runs bin/bench --filter conv --large  the rows whose name holds "conv", large shapes alone bin/bench --json
+//   new.json --compare old.json bin/bench --large --docs docs/benchmarks.md bin/bench --peer CASE --threads 2 --seconds
+//   5     one line of JSON for bench/peers/compare.py
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -60,7 +59,12 @@ void measure_case(const OpCase& op, Inputs inputs, Dtype dtype, double flops, do
   }
   Tensor y = op.f(inputs);
   const double out = double(y.bytes());
-  Row row{.name = op.name, .shape = shapes(op), .dtype = name_of(dtype), .pass = "forward", .bytes = in + out, .flops = flops};
+  Row row{.name = op.name,
+          .shape = shapes(op),
+          .dtype = std::string(name_of(dtype)),
+          .pass = "forward",
+          .bytes = in + out,
+          .flops = flops};
   row.timing = measure(
       [&] {
         NoGrad no_grad;
@@ -86,15 +90,16 @@ void measure_case(const OpCase& op, Inputs inputs, Dtype dtype, double flops, do
 // The op table's rows hold a reference of their own: f32 must agree with f64 before its time means anything.
 void verify(const OpCase& op) {
   NoGrad no_grad;
-  const double error = relative_error(op.f(make_inputs(op, Dtype::f32)), op.f(make_inputs(op, Dtype::f64)));
+  const double error = testing::relative_error(op.f(make_inputs(op, Dtype::f32)), op.f(make_inputs(op, Dtype::f64)));
   if (!(error <= op.f32_tolerance))
-    throw Error(fmt::format("bench: '{}' is wrong: f32 is {:.2g} away from f64, {:.2g} is allowed", op.name, error, op.f32_tolerance));
+    throw Error(fmt::format("bench: '{}' is wrong: f32 is {:.2g} away from f64, {:.2g} is allowed", op.name, error,
+                            op.f32_tolerance));
 }
 
 void print(const Row& row, const Machine& machine, const std::vector<Row>& old) {
   std::vector<std::string> c = cells(row, machine);
-  std::string line = fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}", c[0], c[1], c[2], c[3], c[4], c[5],
-                                 c[6], c[7], c[8]);
+  std::string line = fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}", c[0], c[1], c[2], c[3],
+                                 c[4], c[5], c[6], c[7], c[8]);
   auto before = std::find_if(old.begin(), old.end(), [&](const Row& r) { return same_case(r, row); });
   if (before != old.end()) line += fmt::format("  {:.2f} x as long", row.timing.seconds / before->timing.seconds);
   if (row.timing.noise > 0.05) line += "  (noisy)";
@@ -106,8 +111,8 @@ void run(const Settings& settings) {
   const Machine machine = this_machine();
   fmt::print("{}\n\n", to_string(machine));
   const std::vector<std::string> head = columns();
-  fmt::print("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}\n", head[0], head[1], head[2], head[3], head[4], head[5],
-             head[6], head[7], head[8]);
+  fmt::print("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}\n", head[0], head[1], head[2], head[3], head[4],
+             head[5], head[6], head[7], head[8]);
   const std::vector<Row> old = settings.compare.empty() ? std::vector<Row>{} : rows_from_json(settings.compare);
   std::vector<Row> rows;
   auto wanted = [&](const OpCase& op) { return op.name.find(settings.filter) != std::string::npos; };
@@ -146,12 +151,16 @@ int main(int argc, char** argv) {
   CLI::App app{"Times fovea's ops on this machine"};
   app.add_option("--filter", settings.filter, "only cases whose name holds this");
   app.add_flag("--large", settings.large, "only the shapes of training runs, not the op table");
-  app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")->check(CLI::PositiveNumber);
-  app.add_option("--seconds", settings.seconds, "time for each measurement")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seconds", settings.seconds, "time for each measurement")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--json", settings.json, "write the results to this file");
   app.add_option("--compare", settings.compare, "show ratios to a file that --json wrote")->check(CLI::ExistingFile);
   app.add_option("--docs", settings.docs, "rewrite the table in this Markdown file");
-  app.add_option("--peer", settings.peer, "run one whole case that PyTorch runs too")->check(CLI::IsMember(peer_cases()));
+  app.add_option("--peer", settings.peer, "run one whole case that PyTorch runs too")
+      ->check(CLI::IsMember(peer_cases()));
   CLI11_PARSE(app, argc, argv);
   if (settings.threads) kernels::set_threads(settings.threads);
   if (settings.peer.empty())
@@ -164,9 +173,7 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace fovea::bench
 
-int main(int argc, char** argv) try {
-  return fovea::bench::main(argc, argv);
-} catch (const std::exception& e) {
+int main(int argc, char** argv) try { return fovea::bench::main(argc, argv); } catch (const std::exception& e) {
   fmt::print(stderr, "{}\n", e.what());
   return 1;
 }

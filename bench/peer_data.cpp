@@ -43,7 +43,8 @@ void add_noise(std::vector<float>& plane, int width, int height, float gain, Rng
   }
 }
 
-// A picture with the statistics of a photograph: noise shared by the channels, a little of each one's own, and a dozen discs.
+// A picture with the statistics of a photograph: noise shared by the channels, a little of each one's own, and a dozen
+// discs.
 Image photo(int width, int height, uint64_t seed) {
   Rng rng(seed, 0);
   const size_t pixels = size_t(width) * size_t(height);
@@ -54,7 +55,10 @@ Image photo(int width, int height, uint64_t seed) {
   };
   std::vector<Disc> discs(12);
   for (Disc& d : discs) {
-    d = {rng.uniform(0, float(width)), rng.uniform(0, float(height)), rng.uniform(8, std::max(9.0f, float(height) / 4)), {}};
+    d = {rng.uniform(0, float(width)),
+         rng.uniform(0, float(height)),
+         rng.uniform(8, std::max(9.0f, float(height) / 4)),
+         {}};
     for (float& c : d.color) c = 0.8f * rng.normal();
   }
   Image image(width, height);

@@ -1,7 +1,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <optional>
+#include <string>
 
 #include "peer.h"
 
@@ -9,10 +9,8 @@
 #include <fovea/core/autocast.h>
 #include <fovea/core/random.h>
 #include <fovea/losses/nt_xent.h>
+#include <fovea/models/heads.h>
 #include <fovea/models/resnet.h>
-#include <fovea/nn/activation.h>
-#include <fovea/nn/layer.h>
-#include <fovea/nn/linear.h>
 #include <fovea/nn/optim.h>
 
 namespace fovea::bench {
@@ -21,7 +19,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+double milliseconds(Clock::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
 
 double peak_rss_mb() {
   rusage usage{};
@@ -29,16 +29,16 @@ double peak_rss_mb() {
   return double(usage.ru_maxrss) / 1024;
 }
 
-// zero_grad, forward, loss, backward and SGD of ResNet-18 with the head Linear-ReLU-Linear, on images that lie in memory.
+// zero_grad, forward, loss, backward and SGD of ResNet-18 with the head Linear-ReLU-Linear, on images that lie in
+// memory.
 PeerResult simclr_step(bool cifar_stem, int64_t size, int64_t batch, bool bf16, double seconds) {
   manual_seed(0);
   models::ResNet backbone = models::resnet18({.cifar_stem = cifar_stem});
-  nn::Sequential head{nn::Linear({.in = 512, .out = 512}), nn::ReLU(), nn::Linear({.in = 512, .out = 128})};
-  nn::Sequential model;
-  model.append(std::move(backbone));
-  model.append(std::move(head));
+  nn::Sequential model(std::move(backbone),
+                       models::make_head({{.in = 512, .out = 512, .relu = true}, {.in = 512, .out = 128}}));
   const Tensor images = randn({2 * batch, size, size, 3});
-  nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = 1e-4, .norms_and_biases = true}), {.lr = 0.05, .momentum = 0.9});
+  nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = 1e-4, .norms_and_biases = true}),
+                    {.lr = 0.05, .momentum = 0.9});
 
   std::vector<double> forward, loss, backward, optim, total;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
@@ -77,7 +77,8 @@ PeerResult simclr_step(bool cifar_stem, int64_t size, int64_t batch, bool bf16, 
 
 PeerResult nt_xent_rows(int64_t rows, int64_t dim, double seconds) {
   Generator generator(1);
-  Tensor z0 = randn({rows / 2, dim}, generator).set_requires_grad(), z1 = randn({rows / 2, dim}, generator).set_requires_grad();
+  Tensor z0 = randn({rows / 2, dim}, generator).set_requires_grad(),
+         z1 = randn({rows / 2, dim}, generator).set_requires_grad();
   const double before = peak_rss_mb();
   auto call = [&] {
     z0.zero_grad(), z1.zero_grad();
@@ -94,8 +95,10 @@ std::vector<PeerCase> train_cases() {
   std::vector<PeerCase> cases{{"nt_xent_16384", [](double s) { return nt_xent_rows(16384, 128, s); }}};
   for (const char* suffix : {"", "_cl", "_cl_bf16"}) {  // the layout is always NHWC here
     const bool bf16 = std::string(suffix).ends_with("bf16");
-    cases.push_back({std::string("simclr_r18_cifar32_b128") + suffix, [=](double s) { return simclr_step(true, 32, 128, bf16, s); }});
-    cases.push_back({std::string("simclr_r18_inet128_b32") + suffix, [=](double s) { return simclr_step(false, 128, 32, bf16, s); }});
+    cases.push_back({std::string("simclr_r18_cifar32_b128") + suffix,
+                     [=](double s) { return simclr_step(true, 32, 128, bf16, s); }});
+    cases.push_back({std::string("simclr_r18_inet128_b32") + suffix,
+                     [=](double s) { return simclr_step(false, 128, 32, bf16, s); }});
   }
   return cases;
 }

@@ -5,7 +5,9 @@
 using namespace fovea;
 
 // x * sigmoid(x), composed of ops: each records a node of its own.
-Tensor swish_composed(const Tensor& x) { return x * sigmoid(x); }
+Tensor swish_composed(const Tensor& x) {
+  return x * sigmoid(x);
+}
 
 // The same with a backward function of its own: one node, which keeps x alone.
 Tensor swish(const Tensor& x) {
