@@ -28,7 +28,7 @@ static inline void put(bf16* to, float value) {
 
 // Results larger than this are evicted before anything reads them again; written with stream_copy() they cost one
 // transfer to memory instead of the read and write of an ordinary store.
-inline constexpr int64_t kStreamBytes = int64_t(32) << 20;
+inline constexpr int64_t kStreamBytes = int64_t(24) << 20;
 
 // Copies `bytes` from a small buffer to memory around the caches. stream_fence() makes such stores visible to other
 // threads.
@@ -39,7 +39,7 @@ static inline void stream_copy(void* to, const void* from, int64_t bytes) {
 #if defined(__SSE2__)
   int64_t head = int64_t(-reinterpret_cast<uintptr_t>(d) & 63);
   if (head > bytes) head = bytes;
-  memcpy(d, s, size_t(head));
+  if (head) memcpy(d, s, size_t(head));
   int64_t i = head;
   for (; i + 64 <= bytes; i += 64) {
 #if defined(__AVX512F__)
@@ -54,7 +54,7 @@ static inline void stream_copy(void* to, const void* from, int64_t bytes) {
                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(s + i + k)));
 #endif
   }
-  memcpy(d + i, s + i, size_t(bytes - i));
+  if (i < bytes) memcpy(d + i, s + i, size_t(bytes - i));
 #else
   memcpy(d, s, size_t(bytes));
 #endif

@@ -3,20 +3,12 @@
 #include <fovea/core/ops/arith.h>
 #include <fovea/core/ops/norm.h>
 
-#include <cmath>
-
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/waves.h"
 
 using namespace fovea;
 using namespace fovea::testing;
-
-// 2 sin(0.7 i) + 0.1 (i mod 5), as in the PyTorch runs that the numbers below come from.
-static Tensor waves(Shape shape) {
-  Tensor t = Tensor::empty(shape, Dtype::f64);
-  for (int64_t i = 0; i < t.numel(); ++i) t.data<double>()[i] = 2 * std::sin(0.7 * double(i)) + 0.1 * double(i % 5);
-  return t;
-}
 
 static Tensor numbers(Shape shape, const std::vector<double>& values) {
   return Tensor::from<double>(shape, values);

@@ -112,6 +112,7 @@ std::vector<OpCase> activation_cases();
 std::vector<OpCase> arith_cases();
 std::vector<OpCase> conv_cases();
 std::vector<OpCase> norm_cases();
+std::vector<OpCase> pool_cases();
 std::vector<OpCase> reduce_cases();
 std::vector<OpCase> shape_cases();
 std::vector<OpCase> linear_cases();
@@ -127,6 +128,7 @@ const std::vector<OpCase>& op_cases() {
         shape_cases(),
         conv_cases(),
         norm_cases(),
+        pool_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;
