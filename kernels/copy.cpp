@@ -4,6 +4,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include <fovea/kernels/copy_loops.h>
+#include <fovea/kernels/parts.h>
+
 namespace fovea::kernels {
 
 void copy_bytes(Cpu&, const void* from, void* to, size_t bytes) {
@@ -16,41 +19,36 @@ void copy_bytes(Cpu&, const void* from, void* to, size_t bytes) {
 #pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < chunks; ++i) {
     size_t begin = size_t(i) * kChunk;
-    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, std::min(kChunk, bytes - begin));
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                std::min(kChunk, bytes - begin));
   }
 }
 
 template <class T>
 void fill(Cpu&, T* x, int64_t n, T value) {
 #pragma omp parallel for simd schedule(static) if (n > kParallelGrain)
-  for (int64_t i = 0; i < n; ++i) x[i] = value;
-}
-
-template <class From, class To>
-static To convert(From value) {
-  if constexpr (std::is_same_v<From, bf16> || std::is_same_v<To, bf16>)
-    return To(float(value));
-  else
-    return To(value);
+  for (int64_t i = 0; i < n; ++i) {
+    if constexpr (std::is_same_v<T, bf16>)
+      x[i].bits = value.bits;  // copies of the struct do not vectorise
+    else
+      x[i] = value;
+  }
 }
 
 template <class From, class To>
 void cast(Cpu&, const From* from, To* to, int64_t n) {
-#pragma omp parallel for simd schedule(static) if (n > kParallelGrain)
-  for (int64_t i = 0; i < n; ++i) to[i] = convert<From, To>(from[i]);
+  with_isa([&]<Isa I>() {
+    for_each_part(n, [&](int64_t begin, int64_t end) { cast_loop<I>(from + begin, to + begin, end - begin); });
+  });
 }
 
-#define FOVEA_INSTANTIATE_FROM(From)                              \
-  template void fill<From>(Cpu&, From*, int64_t, From);           \
-  template void cast<From, float>(Cpu&, const From*, float*, int64_t);     \
-  template void cast<From, double>(Cpu&, const From*, double*, int64_t);   \
-  template void cast<From, bf16>(Cpu&, const From*, bf16*, int64_t);       \
-  template void cast<From, int64_t>(Cpu&, const From*, int64_t*, int64_t); \
-  template void cast<From, uint8_t>(Cpu&, const From*, uint8_t*, int64_t);
-FOVEA_INSTANTIATE_FROM(float)
-FOVEA_INSTANTIATE_FROM(double)
-FOVEA_INSTANTIATE_FROM(bf16)
-FOVEA_INSTANTIATE_FROM(int64_t)
-FOVEA_INSTANTIATE_FROM(uint8_t)
+#define FOVEA_INSTANTIATE_FILL(T) template void fill<T>(Cpu&, T*, int64_t, T);
+FOVEA_INSTANTIATE_FILL(float)
+FOVEA_INSTANTIATE_FILL(double)
+FOVEA_INSTANTIATE_FILL(bf16)
+FOVEA_INSTANTIATE_FILL(int64_t)
+FOVEA_INSTANTIATE_FILL(uint8_t)
+#define FOVEA_INSTANTIATE_CAST(From, To) template void cast<From, To>(Cpu&, const From*, To*, int64_t);
+FOVEA_CASTS(FOVEA_INSTANTIATE_CAST)
 
 }  // namespace fovea::kernels

@@ -7,7 +7,7 @@ template <Isa I, class Op, class T>
 void unary_loop(Op op, const T* x, T* y, int64_t n) {
   using A = accumulator_t<T>;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = T(op.f(A(x[i])));
+  for (int64_t i = 0; i < n; ++i) y[i] = op.f(A(x[i]));
 }
 
 template <Isa I, class Op, class T>
@@ -16,10 +16,10 @@ void unary_backward_loop(Op op, const T* dy, const T* saved, T* dx, int64_t n) {
   if constexpr (Op::kSaves == Saves::nothing) {
     A slope = op.df(A(0));
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) dx[i] = T(A(dy[i]) * slope);
+    for (int64_t i = 0; i < n; ++i) dx[i] = A(dy[i]) * slope;
   } else {
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) dx[i] = T(A(dy[i]) * op.df(A(saved[i])));
+    for (int64_t i = 0; i < n; ++i) dx[i] = A(dy[i]) * op.df(A(saved[i]));
   }
 }
 
@@ -31,9 +31,9 @@ static void binary_run(Op op, const T* dy, const T* a, const T* b, T* y, int64_t
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     A u = SA ? A(a[i]) : a0, v = SB ? A(b[i]) : b0;
-    if constexpr (P == Part::value) y[i] = T(op.f(u, v));
-    if constexpr (P == Part::da) y[i] = T(A(dy[i]) * op.da(u, v));
-    if constexpr (P == Part::db) y[i] = T(A(dy[i]) * op.db(u, v));
+    if constexpr (P == Part::value) y[i] = op.f(u, v);
+    if constexpr (P == Part::da) y[i] = A(dy[i]) * op.da(u, v);
+    if constexpr (P == Part::db) y[i] = A(dy[i]) * op.db(u, v);
   }
 }
 
@@ -49,7 +49,7 @@ void add_scaled_loop(T* y, const T* x, double alpha, int64_t n) {
   using A = accumulator_t<T>;
   A factor = A(alpha);
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) y[i] = T(A(y[i]) + factor * A(x[i]));
+  for (int64_t i = 0; i < n; ++i) y[i] = A(y[i]) + factor * A(x[i]);
 }
 
 template <Isa I, class T>
@@ -69,7 +69,7 @@ void dropout_loop(const T* x, T* y, int64_t n, float keep_probability, uint64_t 
     const int64_t count = n - begin < 4 * kGroups ? n - begin : 4 * kGroups;
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i)
-      y[begin + i] = uniform_from(words[i]) < keep_probability ? T(A(x[begin + i]) * scale) : T(0.0f);
+      y[begin + i] = uniform_from(words[i]) < keep_probability ? A(x[begin + i]) * scale : A(0);
   }
 }
 

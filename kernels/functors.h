@@ -316,7 +316,7 @@ struct Maximum {  // NaN if either is; at ties each gets half of the gradient
   static constexpr bool kDaReadsA = true;
   template <class T>
   FOVEA_HD T f(T a, T b) const {
-    return a > b || a != a ? a : b;
+    return (a > b) | (a != a) ? a : b;
   }
   template <class T>
   FOVEA_HD T da(T a, T b) const {
@@ -331,7 +331,7 @@ struct Minimum {
   static constexpr bool kDaReadsA = true;
   template <class T>
   FOVEA_HD T f(T a, T b) const {
-    return a < b || a != a ? a : b;
+    return (a < b) | (a != a) ? a : b;
   }
   template <class T>
   FOVEA_HD T da(T a, T b) const {

@@ -89,11 +89,11 @@ void spread_loop(const accumulator_t<T>* dy, const T* x, const accumulator_t<T>*
   if (step) {
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i)
-      dx[i] = T(scale * dy[i] * Map::f(Map::kReadsX ? A(x[i]) : A(0), Map::kReadsA ? a[i] : A(0)));
+      dx[i] = scale * dy[i] * Map::f(Map::kReadsX ? A(x[i]) : A(0), Map::kReadsA ? a[i] : A(0));
   } else {
     const A slope = scale * dy[0], a0 = Map::kReadsA ? a[0] : A(0);
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) dx[i] = T(slope * Map::f(Map::kReadsX ? A(x[i]) : A(0), a0));
+    for (int64_t i = 0; i < n; ++i) dx[i] = slope * Map::f(Map::kReadsX ? A(x[i]) : A(0), a0);
   }
 }
 
@@ -119,7 +119,7 @@ void normalize_loop(const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int6
     norm[r] = math::sqrt(sum_of<A>(cols, [x](int64_t c) { return A(x[c]) * A(x[c]); }));
     const A scale = A(1) / (norm[r] > eps ? norm[r] : eps);
 #pragma omp simd
-    for (int64_t c = 0; c < cols; ++c) y[c] = T(A(x[c]) * scale);
+    for (int64_t c = 0; c < cols; ++c) y[c] = A(x[c]) * scale;
   }
 }
 
@@ -132,7 +132,7 @@ void normalize_backward_loop(const T* dy, const T* y, const accumulator_t<T>* no
     const A scale = A(1) / (clamped ? eps : norm[r]);
     const A along = clamped ? A(0) : sum_of<A>(cols, [dy, y](int64_t c) { return A(dy[c]) * A(y[c]); });
 #pragma omp simd
-    for (int64_t c = 0; c < cols; ++c) dx[c] = T((A(dy[c]) - along * A(y[c])) * scale);
+    for (int64_t c = 0; c < cols; ++c) dx[c] = (A(dy[c]) - along * A(y[c])) * scale;
   }
 }
 
@@ -159,7 +159,7 @@ void cosine_backward_loop(const accumulator_t<T>* dy, const T* a, const T* b, co
     const A across = dy[r] / ((na > eps ? na : eps) * (nb > eps ? nb : eps)),
             along = na < eps ? A(0) : dy[r] * y[r] / (na * na);
 #pragma omp simd
-    for (int64_t c = 0; c < cols; ++c) da[c] = T(across * A(b[c]) - along * A(a[c]));
+    for (int64_t c = 0; c < cols; ++c) da[c] = across * A(b[c]) - along * A(a[c]);
   }
 }
 

@@ -20,7 +20,7 @@ struct Sum {
 struct Max {
   template <class T>
   FOVEA_HD static T combine(T a, T b) {
-    return b > a || b != b ? b : a;
+    return (b > a) | (b != b) ? b : a;
   }
   template <class T>
   FOVEA_HD static T identity() {
@@ -30,7 +30,7 @@ struct Max {
 struct Min {
   template <class T>
   FOVEA_HD static T combine(T a, T b) {
-    return b < a || b != b ? b : a;
+    return (b < a) | (b != b) ? b : a;
   }
   template <class T>
   FOVEA_HD static T identity() {

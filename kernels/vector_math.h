@@ -78,7 +78,7 @@ FOVEA_HD inline float log(float x) {
   float y = (p * f * square - e * 2.12194440e-4f) - 0.5f * square + f + e * 0.693359375f;
   y = x == INFINITY ? x : y;
   y = x == 0.0f ? -INFINITY : y;
-  return x < 0.0f || x != x ? NAN : y;
+  return (x < 0.0f) | (x != x) ? NAN : y;
 }
 FOVEA_HD inline double log(double x) {
   return ::log(x);
