@@ -69,13 +69,29 @@ void transform_input(const Conv2dShape& s, const Tiles& tiles, const float* x, c
   }
 }
 
-// y = convolution of x with the transformed weights u of positions `u_position` apart, each with panels of s.c lines.
+// Transformed weights: a panel of lines for each group of 16 outputs and position, so that the weights of a group lie
+// in one piece; one line apart, for the cache's sake.
+struct Weights {
+  int64_t position, group;
+  explicit Weights(int64_t inputs) : position((inputs + 1) * kLine), group(kPositions * position) {}
+};
+
+// Asks for the lines [k, k + count) of 16 pixels, which are about to be written.
+void expect_output(float* const (&pixels)[16], int64_t k, int64_t count) {
+  for (float* pixel : pixels)
+    for (int64_t o = k; o < k + count; o += kLine) __builtin_prefetch(pixel + o, 1);
+}
+
+// y = convolution of x with the transformed weights u.
 template <Isa I>
-void convolve(const Conv2dShape& s, const float* x, const float* u, int64_t u_position, const float* bias, float* y) {
+void convolve(const Conv2dShape& s, const float* x, const float* u, const float* bias, float* y) {
   Tiles tiles(s.n, s.out_h(), s.out_w());
+  Weights weights(s.c);
   int64_t c_groups = s.c / kLine, k_groups = s.k / kLine;
-  int64_t rows = round_up(std::min<int64_t>(48, ceil_div(tiles.count, threads())), kRows);
-  int64_t k_chunk = std::min<int64_t>(k_groups, 4), c_chunk = std::min<int64_t>(c_groups, 16);
+  int64_t rows = round_up(
+      std::min<int64_t>(s.c * s.k > 96 * 96 && s.c * s.k <= 192 * 192 ? 24 : 48, ceil_div(tiles.count, threads())),
+      kRows);
+  int64_t k_chunk = std::min<int64_t>(k_groups, s.c <= 192 ? 4 : 16), c_chunk = std::min<int64_t>(c_groups, 8);
   Block v_block(rows, c_groups), m_block(rows, k_chunk);
   int64_t blocks = ceil_div(tiles.count, rows);
 
@@ -89,22 +105,35 @@ void convolve(const Conv2dShape& s, const float* x, const float* u, int64_t u_po
     float* v = all + size_t(omp_get_thread_num()) * per_thread;
     float* m = v + v_block.size();
     float* sink = m + m_block.size();  // for the pixels of a tile that y has not
+    auto output = [&](int64_t tile, float*(&pixels)[16]) {
+      pixels_at<4>(y + tiles.image(tile) * s.out_h() * s.out_w() * s.k, s.out_h(), s.out_w(), s.k, tiles.y(tile),
+                   tiles.x(tile), sink, pixels);
+    };
 #pragma omp for schedule(dynamic)
     for (int64_t b = 0; b < blocks; ++b) {
       int64_t first = b * rows, count = std::min(rows, tiles.count - first), filled = round_up(count, kRows);
       transform_input<I>(s, tiles, x, zeros, first, filled, v, v_block);
       for (int64_t k = 0; k < k_groups; k += k_chunk) {
-        int64_t k_count = std::min(k_chunk, k_groups - k);
+        int64_t k_count = std::min(k_chunk, k_groups - k), k_after = k + k_chunk < k_groups ? k + k_chunk : 0;
         for (int64_t i = 0; i < kPositions; ++i)
-          for (int64_t c = 0; c < c_groups; c += c_chunk)
-            multiply<I>(v + i * v_block.position + c * v_block.panel, v_block.panel,
-                        u + i * u_position + (k * s.c + c * kLine) * kLine, s.c * kLine, m + i * m_block.position,
-                        m_block.panel, filled, std::min(c_chunk, c_groups - c), k_count, c > 0);
+          for (int64_t c = 0; c < c_groups; c += c_chunk) {
+            const float* panels = u + k * weights.group + i * weights.position;
+            const float* next = c + c_chunk < c_groups ? panels + (c + c_chunk) * kLine * kLine
+                                : i + 1 < kPositions   ? panels + weights.position
+                                                       : u + k_after * weights.group;
+            multiply<I>(v + i * v_block.position + c * v_block.panel, v_block.panel, panels + c * kLine * kLine,
+                        weights.group, m + i * m_block.position, m_block.panel, filled, std::min(c_chunk, c_groups - c),
+                        k_count, c > 0, next);
+          }
+        float *pixels[16], *coming[16];
+        output(first, coming);
+        expect_output(coming, k * kLine, k_count * kLine);
         for (int64_t row = 0; row < count; ++row) {
-          int64_t tile = first + row;
-          float* pixels[16];
-          pixels_at<4>(y + tiles.image(tile) * s.out_h() * s.out_w() * s.k, s.out_h(), s.out_w(), s.k, tiles.y(tile),
-                       tiles.x(tile), sink, pixels);
+          std::copy_n(coming, 16, pixels);
+          if (row + 1 < count) {
+            output(first + row + 1, coming);
+            expect_output(coming, k * kLine, k_count * kLine);
+          }
           for (float*& pixel : pixels) pixel += k * kLine;
           output_tile<I>(m + row * kLine, m_block.panel, m_block.position, k_count * kLine,
                          bias ? bias + k * kLine : nullptr, pixels);
@@ -123,21 +152,22 @@ bool fits(const Conv2dShape& s) {
 
 void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y) {
   Scratch scratch;
-  int64_t u_position = s.c * s.k + kLine;
-  float* u = scratch.take<float>(size_t(kPositions * u_position));
+  Weights weights(s.c);
+  float* u = scratch.take<float>(size_t(s.k / kLine * weights.group));
+  int64_t taps = 9 * s.c;
+  float* all_turned = scratch.take<float>(size_t(taps * kLine * threads()));
   with_isa([&]<Isa I>() {
-  // A group of 16 outputs needs its weights side by side; they are 9 c apart.
-#pragma omp parallel for collapse(2) num_threads(threads())
-    for (int64_t k = 0; k < s.k; k += kLine)
-      for (int64_t c = 0; c < s.c; c += kLine) {
-        float turned[9][kLine][kLine];
+#pragma omp parallel for num_threads(threads())
+    for (int64_t k = 0; k < s.k; k += kLine) {
+      // The weights of a group's 16 outputs are needed side by side.
+      float* turned = all_turned + taps * kLine * omp_get_thread_num();
+      for (int64_t j = 0; j < taps; j += kLine)
         for (int64_t o = 0; o < kLine; ++o)
-          for (int64_t r = 0; r < 9; ++r)
-            for (int64_t i = 0; i < kLine; ++i) turned[r][i][o] = weight[((k + o) * 9 + r) * s.c + c + i];
-        for (int64_t i = 0; i < kLine; ++i)
-          weight_line<I>(turned[0][i], kLine * kLine, u + k * s.c + (c + i) * kLine, u_position);
-      }
-    convolve<I>(s, x, u, u_position, bias, y);
+          for (int64_t i = 0; i < kLine; ++i) turned[(j + i) * kLine + o] = weight[(k + o) * taps + j + i];
+      for (int64_t c = 0; c < s.c; ++c)
+        weight_line<I>(turned + c * kLine, s.c * kLine, u + k / kLine * weights.group + c * kLine, weights.position);
+    }
+    convolve<I>(s, x, u, bias, y);
   });
 }
 
@@ -146,14 +176,15 @@ void backward_data(const Conv2dShape& s, const float* dy, const float* weight, f
   turned.h = s.out_h(), turned.w = s.out_w(), turned.c = s.k, turned.k = s.c;
   turned.pad_h = 2 - s.pad_h, turned.pad_w = 2 - s.pad_w;
   Scratch scratch;
-  int64_t u_position = s.c * s.k + kLine;
-  float* u = scratch.take<float>(size_t(kPositions * u_position));
+  Weights weights(s.k);
+  float* u = scratch.take<float>(size_t(s.c / kLine * weights.group));
   with_isa([&]<Isa I>() {
 #pragma omp parallel for collapse(2) num_threads(threads())
     for (int64_t c = 0; c < s.c; c += kLine)
       for (int64_t k = 0; k < s.k; ++k)
-        weight_line<I>(weight + (k * 9 + 8) * s.c + c, -s.c, u + c * s.k + k * kLine, u_position);
-    convolve<I>(turned, dy, u, u_position, nullptr, dx);
+        weight_line<I>(weight + (k * 9 + 8) * s.c + c, -s.c, u + c / kLine * weights.group + k * kLine,
+                       weights.position);
+    convolve<I>(turned, dy, u, nullptr, dx);
   });
 }
 

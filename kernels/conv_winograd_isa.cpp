@@ -60,16 +60,20 @@ static_assert(kRows % kTileRows == 0 && kLine % kTransposedRows == 0);
   c = sum + (sum2 * (1.0f / 6) + d[5]);
 }
 
-// Rows x Lines lines of sums over c_groups * 16 channels.
+// Rows x Lines lines of sums over c_groups * 16 channels; meanwhile `ahead` lines a group of each panel at `next` come
+// into the second-level cache.
 template <int Rows, int Lines>
 [[gnu::always_inline]] inline void multiply_tile(const float* v, int64_t v_panel, const float* u, int64_t u_panel,
-                                                 float* m, int64_t m_panel, int64_t c_groups, bool add) {
+                                                 float* m, int64_t m_panel, int64_t c_groups, bool add,
+                                                 const float* next, int64_t ahead) {
   constexpr int kVectors = Lines * kParts;
   V sum[Rows][kVectors];
   for (int i = 0; i < Rows; ++i)
     for (int j = 0; j < kVectors; ++j)
       sum[i][j] = add ? load(m + (j / kParts) * m_panel + i * kLine + (j % kParts) * kWidth) : V{};
   for (int64_t group = 0; group < c_groups; ++group, v += v_panel, u += kLine * kLine) {
+    for (int64_t line = 0; line < ahead; ++line, next += kLine)
+      for (int j = 0; j < Lines; ++j) __builtin_prefetch(next + j * u_panel, 0, 2);
     for (int c = 0; c < kLine; ++c) {
       V b[kVectors];
       for (int j = 0; j < kVectors; ++j) b[j] = load(u + (j / kParts) * u_panel + c * kLine + (j % kParts) * kWidth);
@@ -170,16 +174,19 @@ void output_tile(const float* m, int64_t panel, int64_t position, int64_t channe
 
 template <Isa I>
 void multiply(const float* v, int64_t v_panel, const float* u, int64_t u_panel, float* m, int64_t m_panel, int64_t rows,
-              int64_t c_groups, int64_t k_groups, bool add) {
-  int64_t group = 0;
-  for (; group + kTileLines <= k_groups; group += kTileLines)
+              int64_t c_groups, int64_t k_groups, bool add, const float* next) {
+  int64_t ahead = (kLine + rows / kTileRows - 1) / (rows / kTileRows), group = 0;
+  for (; group + kTileLines <= k_groups; group += kTileLines) {
+    const float* coming = group + 2 * kTileLines <= k_groups ? u + (group + kTileLines) * u_panel : next;
     for (int64_t row = 0; row < rows; row += kTileRows)
       multiply_tile<kTileRows, kTileLines>(v + row * kLine, v_panel, u + group * u_panel, u_panel,
-                                           m + group * m_panel + row * kLine, m_panel, c_groups, add);
+                                           m + group * m_panel + row * kLine, m_panel, c_groups, add,
+                                           coming + row / kTileRows * ahead * c_groups * kLine, ahead);
+  }
   for (; group < k_groups; ++group)
     for (int64_t row = 0; row < rows; row += kTileRows)
       multiply_tile<kTileRows, 1>(v + row * kLine, v_panel, u + group * u_panel, u_panel,
-                                  m + group * m_panel + row * kLine, m_panel, c_groups, add);
+                                  m + group * m_panel + row * kLine, m_panel, c_groups, add, next, 0);
 }
 
 template <Isa I>
@@ -237,7 +244,7 @@ template void input_tile<kIsa>(const Tile&, int64_t, float*, int64_t, int64_t);
 template void gradient_tile<kIsa>(const float* const (&)[16], int64_t, float*, int64_t, int64_t);
 template void output_tile<kIsa>(const float*, int64_t, int64_t, int64_t, const float*, float* const (&)[16]);
 template void multiply<kIsa>(const float*, int64_t, const float*, int64_t, float*, int64_t, int64_t, int64_t, int64_t,
-                             bool);
+                             bool, const float*);
 template void multiply_transposed<kIsa>(const float*, int64_t, const float*, int64_t, float*, int64_t, int64_t, int64_t,
                                         int64_t, bool);
 template void weight_line<kIsa>(const float*, int64_t, float*, int64_t);

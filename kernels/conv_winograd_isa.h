@@ -30,17 +30,18 @@ template <Isa I>
 void output_tile(const float* m, int64_t panel, int64_t position, int64_t channels, const float* bias,
                  float* const (&pixels)[16]);
 
-// M[rows, k] (+)= V[rows, c] U[c, k], where U has panels of `c` lines. rows is a multiple of kRows.
+// M[rows, k] (+)= V[rows, c] U[c, k], where U has panels of `c` lines. rows is a multiple of kRows. `next` is the U of
+// the call that follows: its first panels are fetched meanwhile.
 template <Isa I>
 void multiply(const float* v, int64_t v_panel, const float* u, int64_t u_panel, float* m, int64_t m_panel, int64_t rows,
-              int64_t c_groups, int64_t k_groups, bool add);
+              int64_t c_groups, int64_t k_groups, bool add, const float* next);
 
 // D[k, c] (+)= W[rows, k]^T V[rows, c], where D has panels of `k` lines of c.
 template <Isa I>
 void multiply_transposed(const float* w, int64_t w_panel, const float* v, int64_t v_panel, float* d, int64_t d_panel,
                          int64_t rows, int64_t k_groups, int64_t c_groups, bool add);
 
-// U[position] [group][in][16] = G g G^T for the 16 outputs of a group and one input channel; tap r of output o is
+// U[group][position][in][16] = G g G^T for the 16 outputs of a group and one input channel; tap r of output o is
 // g[r * tap + o]. `u` points at the line of position 0.
 template <Isa I>
 void weight_line(const float* g, int64_t tap, float* u, int64_t position);
