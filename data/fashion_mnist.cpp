@@ -113,8 +113,8 @@ Split fashion_mnist(const fs::path& dir) {
   const std::vector<std::string> classes{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                          "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
   auto part = [&](const std::string& name) {
-    return read_idx(plain_or_gzipped(dir, name + "-images-idx3-ubyte"),
-                    plain_or_gzipped(dir, name + "-labels-idx1-ubyte"), classes);
+    const fs::path images = plain_or_gzipped(dir, name + "-images-idx3-ubyte");
+    return read_idx(images, plain_or_gzipped(dir, name + "-labels-idx1-ubyte"), classes);
   };
   return {part("train"), part("t10k")};
 }
