@@ -1,65 +1,32 @@
 #include <fovea/kernels/norm.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include <fovea/kernels/norm_grid.h>
 #include <fovea/kernels/norm_rows.h>
 #include <fovea/kernels/scratch.h>
 #include <fovea/kernels/stream.h>
 
 namespace fovea::kernels {
 
-// A matrix cut into blocks of about 256 KiB of f32, whatever the number of threads. Threads take blocks as they come:
-// each block's sums have their own place, so that changes nothing in the result.
-namespace {
-struct Grid {
-  static constexpr int64_t kBlock = 1 << 16, kMinRows = 32, kMaxRows = 1024;
-  int64_t rows, channels, row_step, col_step, row_blocks, col_blocks;
-
-  Grid(int64_t r, int64_t c) : rows(r), channels(c) {
-    col_blocks = (channels + kMaxCols - 1) / kMaxCols;
-    col_step = (channels + col_blocks - 1) / col_blocks;
-    row_step = std::clamp(kBlock / col_step, kMinRows, kMaxRows);
-    row_blocks = (rows + row_step - 1) / row_step;
-  }
-  int64_t count() const { return row_blocks * col_blocks; }
-  int64_t row_block(int64_t i) const { return i / col_blocks; }
-  int64_t col(int64_t i) const { return i % col_blocks * col_step; }
-  int64_t offset(int64_t i) const { return row_block(i) * row_step * channels + col(i); }  // of its first element
-  int64_t partial(int64_t i) const { return row_block(i) * channels + col(i); }            // of its first column's sums
-  int64_t rows_in(int64_t row_block) const { return std::min(row_step, rows - row_block * row_step); }
-  RowBlock block(int64_t i) const { return {rows_in(row_block(i)), std::min(col_step, channels - col(i)), channels}; }
-};
-}  // namespace
-
-template <class P>
-static P* at(P* p, int64_t offset) {
-  return p ? p + offset : nullptr;
-}
-
-template <class A>
-static Columns<A> at(const Columns<A>& columns, int64_t c) {
-  return {columns.mean + c, columns.scale + c, columns.shift + c};
-}
-
 // Inside a parallel region. From the last block to the first: what was read last may still be in a cache.
 template <Isa I, class T>
-static void normalize(const Grid& grid, const BatchNorm<T>& norm, const Columns<accumulator_t<T>>& columns, T* y) {
+static void normalize(const NormGrid& grid, const BatchNorm<T>& norm, const Columns<accumulator_t<T>>& columns, T* y) {
   using A = accumulator_t<T>;
   const A floor = norm.relu ? A(0) : -std::numeric_limits<A>::infinity();
   const bool stream = norm.rows * norm.channels * int64_t(sizeof(T)) > kStreamBytes;
 #pragma omp for schedule(dynamic)
   for (int64_t n = 0; n < grid.count(); ++n) {
     const int64_t i = grid.count() - 1 - n, offset = grid.offset(i);
-    normalize_rows<I>(grid.block(i), at(columns, grid.col(i)), floor, norm.x + offset, at(norm.residual, offset),
-                      y + offset, stream);
+    normalize_rows<I>(grid.block(i), shifted(columns, grid.col(i)), floor, norm.x + offset,
+                      shifted(norm.residual, offset), y + offset, stream);
   }
 }
 
 // mean[c], invstd[c] and the running statistics from the blocks' means and squares.
 template <class T>
-static void join_moments(const Grid& grid, const BatchNormStatistics<T>& out, const accumulator_t<T>* means,
+static void join_moments(const NormGrid& grid, const BatchNormStatistics<T>& out, const accumulator_t<T>* means,
                          const accumulator_t<T>* squares, int64_t c) {
   using A = accumulator_t<T>;
   double mean = 0, square = 0;
@@ -79,7 +46,7 @@ static void join_moments(const Grid& grid, const BatchNormStatistics<T>& out, co
 template <class T>
 void batch_norm_train(Cpu&, const BatchNorm<T>& norm, const BatchNormStatistics<T>& statistics, T* y) {
   using A = accumulator_t<T>;
-  const Grid grid(norm.rows, norm.channels);
+  const NormGrid grid(norm.rows, norm.channels);
   const int64_t channels = norm.channels;
   Scratch scratch;
   A* means = scratch.take<A>(size_t(grid.row_blocks * channels));
@@ -107,7 +74,7 @@ template <class T>
 void batch_norm_eval(Cpu&, const BatchNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
                      T* y) {
   using A = accumulator_t<T>;
-  const Grid grid(norm.rows, norm.channels);
+  const NormGrid grid(norm.rows, norm.channels);
   Scratch scratch;
   A* scale = scratch.take<A>(size_t(norm.channels));
   A* shift = scratch.take<A>(size_t(norm.channels));
@@ -131,7 +98,7 @@ void batch_norm_backward(Cpu&, const BatchNorm<T>& norm, bool training, const ac
                          const accumulator_t<T>* invstd, const T* y, const T* dy,
                          const BatchNormGradients<T>& gradients) {
   using A = accumulator_t<T>;
-  const Grid grid(norm.rows, norm.channels);
+  const NormGrid grid(norm.rows, norm.channels);
   const int64_t channels = norm.channels;
   const bool from_y = gradients.dresidual != nullptr;
   const Mask mask = from_y ? Mask::from_y : norm.relu ? Mask::from_x : Mask::none;
@@ -154,8 +121,8 @@ void batch_norm_backward(Cpu&, const BatchNorm<T>& norm, bool training, const ac
 #pragma omp for schedule(dynamic)
       for (int64_t i = 0; i < grid.count(); ++i) {
         const int64_t offset = grid.offset(i), partial = grid.partial(i);
-        gradient_sums<I>(grid.block(i), at(columns, grid.col(i)), mask, norm.x + offset, at(y, offset), dy + offset,
-                         at(gradients.dresidual, offset), sums + partial, moments + partial);
+        gradient_sums<I>(grid.block(i), shifted(columns, grid.col(i)), mask, norm.x + offset, shifted(y, offset),
+                         dy + offset, shifted(gradients.dresidual, offset), sums + partial, moments + partial);
       }
 #pragma omp for schedule(static)
       for (int64_t c = 0; c < channels; ++c) {
@@ -173,7 +140,7 @@ void batch_norm_backward(Cpu&, const BatchNorm<T>& norm, bool training, const ac
 #pragma omp for schedule(dynamic)
         for (int64_t n = 0; n < grid.count(); ++n) {
           const int64_t i = grid.count() - 1 - n, offset = grid.offset(i), c = grid.col(i);
-          gradient_rows<I>(grid.block(i), at(columns, c), {a + c, b + c, c0 + c}, from_y ? Mask::none : mask,
+          gradient_rows<I>(grid.block(i), shifted(columns, c), {a + c, b + c, c0 + c}, from_y ? Mask::none : mask,
                            norm.x + offset, g + offset, gradients.dx + offset, stream);
         }
       }

@@ -79,4 +79,62 @@ void batch_norm_backward(Cuda&, const BatchNorm<T>& norm, bool training, const a
                          const accumulator_t<T>* invstd, const T* y, const T* dy,
                          const BatchNormGradients<T>& gradients);
 
+// Layer norm of x [rows, cols], each row over its columns: y = (x - mean) * invstd * weight + bias, where invstd =
+// 1 / sqrt(biased variance + eps). Null pointers: weight 1, bias 0. mean and invstd [rows] are written for the backward
+// pass.
+//                                                   reads x, writes y; a row is read again from a cache
+template <class T>
+struct LayerNorm {
+  using A = accumulator_t<T>;
+  int64_t rows = 0, cols = 0;
+  const T* x = nullptr;
+  const A* weight = nullptr;
+  const A* bias = nullptr;
+};
+template <class T>
+void layer_norm(Cpu&, const LayerNorm<T>& norm, double eps, T* y, accumulator_t<T>* mean, accumulator_t<T>* invstd);
+template <class T>
+void layer_norm(Cuda&, const LayerNorm<T>& norm, double eps, T* y, accumulator_t<T>* mean, accumulator_t<T>* invstd);
+
+// With g = dy * weight and x^ = (x - mean) * invstd:
+//   dx = invstd * (g - mean of g - x^ * mean of g x^)     dweight = sum over rows of dy x^     dbias = sum over rows of
+//   dy
+// dx may be dy's memory.                            reads x and dy, writes dx
+template <class T>
+struct LayerNormGradients {
+  using A = accumulator_t<T>;
+  T* dx = nullptr;
+  A* dweight = nullptr;
+  A* dbias = nullptr;
+};
+template <class T>
+void layer_norm_backward(Cpu&, const LayerNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
+                         const T* dy, const LayerNormGradients<T>& gradients);
+template <class T>
+void layer_norm_backward(Cuda&, const LayerNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
+                         const T* dy, const LayerNormGradients<T>& gradients);
+
+// Group norm of x [samples, rows, channels]: the channels of a sample lie in `groups` groups, and each is normalised
+// over its channels and all rows. mean and invstd are [samples, groups]; the rest as in layer norm.
+//                                                   forward reads x twice, writes y; backward reads x and dy twice,
+//                                                   writes dx
+template <class T>
+struct GroupNorm {
+  using A = accumulator_t<T>;
+  int64_t samples = 0, rows = 0, channels = 0, groups = 1;
+  const T* x = nullptr;
+  const A* weight = nullptr;
+  const A* bias = nullptr;
+};
+template <class T>
+void group_norm(Cpu&, const GroupNorm<T>& norm, double eps, T* y, accumulator_t<T>* mean, accumulator_t<T>* invstd);
+template <class T>
+void group_norm(Cuda&, const GroupNorm<T>& norm, double eps, T* y, accumulator_t<T>* mean, accumulator_t<T>* invstd);
+template <class T>
+void group_norm_backward(Cpu&, const GroupNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
+                         const T* dy, const LayerNormGradients<T>& gradients);
+template <class T>
+void group_norm_backward(Cuda&, const GroupNorm<T>& norm, const accumulator_t<T>* mean, const accumulator_t<T>* invstd,
+                         const T* dy, const LayerNormGradients<T>& gradients);
+
 }  // namespace fovea::kernels

@@ -116,4 +116,87 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
       });
 }
 
+// Layer and group norm differ in their kernels and in the shape of their statistics. Forward and Backward are called
+// with T, as dispatch_float() calls.
+template <class Forward, class Backward>
+static Tensor sample_norm(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const Shape& statistics, const Forward& forward, const Backward& backward) {
+  const Tensor w = checked_weight(op, "weight", weight, x, x.size(-1)),
+               b = checked_weight(op, "bias", bias, x, x.size(-1));
+  Tensor y = Tensor::empty_like(x), mean = Tensor::empty(statistics, statistics_dtype(x), x.device());
+  Tensor invstd = Tensor::empty_like(mean);
+  dispatch_float(x, op, [&]<class T>(auto& ctx) {
+    using A = kernels::accumulator_t<T>;
+    forward.template operator()<T>(ctx, w, b, y.data<T>(), mean.data<A>(), invstd.data<A>());
+  });
+  return record(
+      op, y, {x, weight, bias}, [op, x, w, mean, invstd, backward](const Node& node, const Tensor& dy) -> Grads {
+        Tensor dx = gradient_memory(dy);
+        Tensor dweight = Tensor::empty({x.size(-1)}, mean.dtype(), x.device()), dbias = Tensor::empty_like(dweight);
+        dispatch_float(x, op, [&]<class T>(auto& ctx) {
+          using A = kernels::accumulator_t<T>;
+          backward.template operator()<T>(
+              ctx, x, w, mean.data<A>(), invstd.data<A>(), dy.data<T>(),
+              kernels::LayerNormGradients<T>{
+                  .dx = dx.data<T>(), .dweight = dweight.data<A>(), .dbias = dbias.data<A>()});
+        });
+        return {dx, weight_gradient(node, 1, dweight), weight_gradient(node, 2, dbias)};
+      });
+}
+
+template <class T>
+static kernels::LayerNorm<T> layer_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  using A = kernels::accumulator_t<T>;
+  return {.rows = x.numel() / x.size(-1),
+          .cols = x.size(-1),
+          .x = x.data<T>(),
+          .weight = data_or_null<A>(weight),
+          .bias = data_or_null<A>(bias)};
+}
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  check(x.rank() >= 1 && x.size(-1) > 0 && is_float(x.dtype()),
+        "layer_norm: want x [..., C] of floating dtype and C > 0, got {} {}", name_of(x.dtype()), x.shape());
+  return sample_norm(
+      "layer_norm", x, weight, bias, {x.numel() / x.size(-1)},
+      [&x, eps]<class T>(auto& ctx, const Tensor& w, const Tensor& b, T* y, auto* mean, auto* invstd) {
+        kernels::layer_norm<T>(ctx, layer_norm_of<T>(x, w, b), eps, y, mean, invstd);
+      },
+      []<class T>(auto& ctx, const Tensor& saved_x, const Tensor& w, const auto* mean, const auto* invstd, const T* dy,
+                  const kernels::LayerNormGradients<T>& gradients) {
+        kernels::layer_norm_backward<T>(ctx, layer_norm_of<T>(saved_x, w, {}), mean, invstd, dy, gradients);
+      });
+}
+
+template <class T>
+static kernels::GroupNorm<T> group_norm_of(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias) {
+  using A = kernels::accumulator_t<T>;
+  const int64_t samples = x.size(0), channels = x.size(-1);
+  return {.samples = samples,
+          .rows = samples ? x.numel() / samples / channels : 0,
+          .channels = channels,
+          .groups = groups,
+          .x = x.data<T>(),
+          .weight = data_or_null<A>(weight),
+          .bias = data_or_null<A>(bias)};
+}
+
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
+  check(x.rank() >= 2 && x.size(-1) > 0 && is_float(x.dtype()),
+        "group_norm: want x [N, ..., C] of floating dtype, rank 2 or more and C > 0, got {} {}", name_of(x.dtype()),
+        x.shape());
+  check(groups > 0 && x.size(-1) % groups == 0,
+        "group_norm: want groups of equal size of the {} channels of x {}, got {} groups", x.size(-1), x.shape(),
+        groups);
+  return sample_norm(
+      "group_norm", x, weight, bias, {x.size(0), groups},
+      [&x, groups, eps]<class T>(auto& ctx, const Tensor& w, const Tensor& b, T* y, auto* mean, auto* invstd) {
+        kernels::group_norm<T>(ctx, group_norm_of<T>(x, groups, w, b), eps, y, mean, invstd);
+      },
+      [groups]<class T>(auto& ctx, const Tensor& saved_x, const Tensor& w, const auto* mean, const auto* invstd,
+                        const T* dy, const kernels::LayerNormGradients<T>& gradients) {
+        kernels::group_norm_backward<T>(ctx, group_norm_of<T>(saved_x, groups, w, {}), mean, invstd, dy, gradients);
+      });
+}
+
 }  // namespace fovea

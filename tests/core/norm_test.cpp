@@ -100,3 +100,31 @@ TEST_CASE("a wrong batch_norm says what it wants", "[core][norm]") {
   CHECK_THROWS_WITH(batch_norm(x, c, c, {}, {}, {.training = false}), Catch::Contains("running_mean and running_var"));
   CHECK_THROWS_WITH(batch_norm(x, c, c, {}, {}, {}, wrong), Catch::Contains("residual like x"));
 }
+
+TEST_CASE("layer_norm and group_norm give PyTorch's numbers", "[core][norm]") {
+  CHECK(relative_error(layer_norm(waves({2, 5}), {}, {}, 1e-3),
+                       numbers({2, 5}, {-1.70799, 0.073508, 1.07749, 0.892104, -0.335107, 0.286122, -0.905215, -1.05926,
+                                        -0.0440654, 1.72242})) < 4e-6);
+  Tensor y = group_norm(waves({2, 2, 2, 4}), 2, numbers({4}, {1, 2, -0.5, 1}), numbers({4}, {0, 0.1, 0.2, 0.3}), 1e-3);
+  CHECK(relative_error(
+            y, numbers({2, 2, 2, 4},
+                       {-0.539356, 1.96136,    -0.359092, 1.3336,    0.593504, -2.46431, 0.757353,  -0.885985,
+                        -1.55846,  -0.0604864, -0.108254, 1.36282,   1.48205,  1.00796,  0.373834,  -0.882757,
+                        -1.15282,  -1.28487,   0.272069,  1.66375,   0.997455, 1.88241,  0.0308157, -0.75794,
+                        -0.882205, -2.3097,    1.08373,   0.0828795, 0.819764, 2.54777,  -0.445697, 0.493139})) < 4e-6);
+}
+
+TEST_CASE("layer_norm and group_norm keep their digits far from zero", "[core][norm]") {
+  Tensor x = waves({4, 9, 6}), far = x + 4096.0;
+  CHECK(relative_error(layer_norm(far.to(Dtype::f32)), layer_norm(x)) < 2e-3);  // 4096 + x is known to 2e-4
+  CHECK(relative_error(group_norm(far.to(Dtype::f32), 2), group_norm(x, 2)) < 2e-3);
+}
+
+TEST_CASE("a wrong layer_norm or group_norm says what it wants", "[core][norm]") {
+  Tensor x = Tensor::zeros({2, 3, 4}), w = Tensor::zeros({3});
+  CHECK_THROWS_WITH(layer_norm(x, w), Catch::Contains("weight [4]") && Catch::Contains("[3]"));
+  CHECK_THROWS_WITH(layer_norm(Tensor::arange(3)), Catch::Contains("floating dtype"));
+  CHECK_THROWS_WITH(group_norm(x, 3), Catch::Contains("4 channels") && Catch::Contains("3 groups"));
+  CHECK_THROWS_WITH(group_norm(x, 0), Catch::Contains("0 groups"));
+  CHECK_THROWS_WITH(group_norm(x, 2, {}, w), Catch::Contains("group_norm: want bias [4]"));
+}

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include <fovea/kernels/norm_layer_rows.h>
 #include <fovea/kernels/norm_rows.h>
 #include <fovea/kernels/stream.h>
 
@@ -132,6 +133,53 @@ TEST_CASE("a NaN in one channel shows in that channel alone, through the ReLU", 
   for (size_t i = 0; i < x.size(); ++i) CHECK(std::isnan(got.y[i]) == (i % 3 == 1));
 }
 
+TEST_CASE("layer and group norm give the same bits with any number of threads", "[kernels][norm]") {
+  const int64_t rows = 2000, cols = 70;
+  const std::vector<float> x = pseudo_normal(rows * cols, 11), dy = pseudo_normal(rows * cols, 12);
+  const int before = threads();
+  std::vector<std::vector<float>> results;
+  for (int count : {1, 2, 3}) {
+    set_threads(count);
+    std::vector<float> all, y(x.size()), dx(x.size()), mean(2000), invstd(2000), dweight(70), dbias(70);
+    auto keep = [&] {
+      for (const auto& part : {y, dx, mean, invstd, dweight, dbias}) all.insert(all.end(), part.begin(), part.end());
+    };
+    const LayerNorm<float> layer{.rows = rows, .cols = cols, .x = x.data()};
+    layer_norm<float>(cpu(), layer, 1e-5, y.data(), mean.data(), invstd.data());
+    layer_norm_backward<float>(cpu(), layer, mean.data(), invstd.data(), dy.data(),
+                               {dx.data(), dweight.data(), dbias.data()});
+    keep();
+    const GroupNorm<float> group{.samples = 2, .rows = 1000, .channels = cols, .groups = 7, .x = x.data()};
+    group_norm<float>(cpu(), group, 1e-5, y.data(), mean.data(), invstd.data());
+    group_norm_backward<float>(cpu(), group, mean.data(), invstd.data(), dy.data(),
+                               {dx.data(), dweight.data(), dbias.data()});
+    keep();
+    results.push_back(all);
+  }
+  set_threads(before);
+  CHECK(results[0] == results[1]);
+  CHECK(results[0] == results[2]);
+}
+
+TEST_CASE("group norm of a large sample of many channels agrees with its definition", "[kernels][norm]") {
+  const int64_t rows = 70, channels = 1100, groups = 11, per_group = channels / groups;  // several blocks either way
+  const std::vector<float> x = pseudo_normal(rows * channels, 13);
+  std::vector<float> y(x.size()), mean(11), invstd(11);
+  group_norm<float>(cpu(), {.samples = 1, .rows = rows, .channels = channels, .groups = groups, .x = x.data()}, 1e-5,
+                    y.data(), mean.data(), invstd.data());
+  double worst = 0;
+  for (int64_t g = 0; g < groups; ++g) {
+    double sum = 0, square = 0;
+    const double count = double(rows * per_group);
+    auto value = [&](int64_t i) { return double(x[size_t(i / per_group * channels + g * per_group + i % per_group)]); };
+    for (int64_t i = 0; i < rows * per_group; ++i) sum += value(i) / count;
+    for (int64_t i = 0; i < rows * per_group; ++i) square += std::pow(value(i) - sum, 2) / count;
+    worst = std::max({worst, std::abs(double(mean[size_t(g)]) - sum),
+                      std::abs(double(invstd[size_t(g)]) * std::sqrt(square + 1e-5) - 1)});
+  }
+  CHECK(worst < 1e-6);
+}
+
 #if defined(__x86_64__)
 template <Isa I, class T>
 static std::vector<float> one_block(const std::vector<T>& x) {
@@ -146,9 +194,14 @@ static std::vector<float> one_block(const std::vector<T>& x) {
   gradient_sums<I, T>(block, columns, Mask::from_x, x.data(), nullptr, x.data(), nullptr, sums.data(), moments.data());
   gradient_rows<I, T>(block, columns, {scale.data(), shift.data(), mean.data()}, Mask::from_x, x.data(), x.data(),
                       dx.data(), false);
+  std::vector<T> layer_y(37), layer_dx(37);
+  A layer_mean, layer_invstd;
+  layer_norm_row<I, T>(37, x.data(), scale.data(), shift.data(), A(1e-5), layer_y.data(), &layer_mean, &layer_invstd);
+  layer_norm_gradient_row<I, T>(37, x.data(), scale.data(), layer_mean, layer_invstd, x.data() + 37, layer_dx.data(),
+                                sums.data(), moments.data());
   std::vector<float> all;
   for (const auto& part : {mean, squares, sums, moments}) all.insert(all.end(), part.begin(), part.end());
-  for (const auto& part : {y, dx})
+  for (const auto& part : {y, dx, layer_y, layer_dx})
     for (T v : part) all.push_back(float(v));
   return all;
 }
@@ -158,7 +211,7 @@ constexpr double tolerance_of = 2e-6;
 template <>
 constexpr double tolerance_of<bf16> = 0.01;  // a value between two bf16 may go either way
 
-TEMPLATE_TEST_CASE("batch norm's loops agree between instruction sets", "[kernels][norm]", float, double, bf16) {
+TEMPLATE_TEST_CASE("the norms' loops agree between instruction sets", "[kernels][norm]", float, double, bf16) {
   std::vector<TestType> x;
   for (float v : pseudo_normal(50 * 37, 10)) x.push_back(TestType(v));
   const std::vector<float> plain = one_block<Isa::plain>(x);

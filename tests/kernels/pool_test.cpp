@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include <fovea/kernels/pool_rows.h>
+
 #include "support/catch.h"
 #include "support/numbers.h"
 
@@ -65,3 +67,40 @@ TEST_CASE("pooling agrees with its definition for any number of channels and thr
   }
   set_threads(before);
 }
+
+#if defined(__x86_64__)
+template <Isa I, class T>
+static std::vector<float> all_rows(const std::vector<T>& x) {  // an image [2, 3, 21], two windows of 2x2
+  const PoolWindow windows[] = {{0, 2, 4}, {1, 3, 4}};
+  const PoolCover covers[] = {{0, 1}, {0, 2}, {1, 2}};
+  const PoolRow row{.w = 3, .c = 21, .out_w = 2, .kernel_w = 2, .row = {0, 2, 2}, .windows = windows};
+  std::vector<T> max(42), avg(42), from_max(63), from_avg(63);
+  std::vector<uint8_t> argmax(42);
+  max_pool_row<I, T, uint8_t>(row, x.data(), max.data(), argmax.data());
+  avg_pool_row<I, T, T>(row, x.data(), avg.data());
+  const PoolGradientRow gradient{.y = 0,
+                                 .w = 3,
+                                 .c = 21,
+                                 .out_w = 2,
+                                 .kernel_w = 2,
+                                 .cover = {0, 1},
+                                 .rows = &row.row,
+                                 .windows = windows,
+                                 .covers = covers,
+                                 .stream = true};
+  max_pool_gradient_row<I, T, uint8_t>(gradient, x.data(), argmax.data(), from_max.data());
+  avg_pool_gradient_row<I, T, T>(gradient, x.data(), from_avg.data());
+  std::vector<float> all(argmax.begin(), argmax.end());
+  for (const auto& part : {max, avg, from_max, from_avg})
+    for (T v : part) all.push_back(float(v));
+  return all;
+}
+
+TEMPLATE_TEST_CASE("pooling's loops agree between instruction sets", "[kernels][pool]", float, double, fovea::bf16) {
+  std::vector<TestType> x;
+  for (float v : pseudo_normal(2 * 3 * 21, 3)) x.push_back(TestType(v));
+  const std::vector<float> plain = all_rows<Isa::plain>(x);
+  if (isa() >= Isa::avx2) CHECK(largest_difference(plain, all_rows<Isa::avx2>(x)) < 1e-6);
+  if (isa() >= Isa::avx512) CHECK(largest_difference(plain, all_rows<Isa::avx512>(x)) < 1e-6);
+}
+#endif

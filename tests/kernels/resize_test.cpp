@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include <fovea/kernels/resize_rows.h>
+
 #include "support/catch.h"
 #include "support/numbers.h"
 
@@ -68,3 +70,20 @@ TEST_CASE("resampling agrees with its table for any number of channels and threa
   }
   set_threads(before);
 }
+
+#if defined(__x86_64__)
+template <Isa I>
+static std::vector<float> one_row(const ResampleTable& table, const std::vector<float>& x) {
+  std::vector<float> weight(table.weight.begin(), table.weight.end()), mixed(9 * 21), y(6 * 21);
+  const ResampleAxis<float> axis{9, 6, table.taps, table.start.data(), weight.data()};
+  resample_row<I, float>(table.taps, weight.data(), 21, axis, x.data(), mixed.data(), y.data());
+  return y;
+}
+
+TEST_CASE("resampling's loops agree between instruction sets", "[kernels][resize]") {
+  const ResampleTable table = resample_table(9, 6, {.cubic = true, .antialias = true});
+  const std::vector<float> x = pseudo_normal(9 * 9 * 21, 2), plain = one_row<Isa::plain>(table, x);
+  if (isa() >= Isa::avx2) CHECK(largest_difference(plain, one_row<Isa::avx2>(table, x)) < 1e-6);
+  if (isa() >= Isa::avx512) CHECK(largest_difference(plain, one_row<Isa::avx512>(table, x)) < 1e-6);
+}
+#endif

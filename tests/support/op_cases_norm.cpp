@@ -19,6 +19,14 @@ std::vector<OpCase> norm_cases() {
                         {.training = false, .relu = relu}, in.size() > 5 ? in[5] : Tensor());
     };
   };
+  auto layer = [](const Inputs& in) {
+    return layer_norm(in[0], in.size() > 1 ? in[1] : Tensor(), in.size() > 2 ? in[2] : Tensor());
+  };
+  auto group = [](int64_t groups) {
+    return [groups](const Inputs& in) {
+      return group_norm(in[0], groups, in.size() > 1 ? in[1] : Tensor(), in.size() > 2 ? in[2] : Tensor());
+    };
+  };
   const Input running_mean{{5}, Fill::normal, 0, false}, running_var{{5}, Fill::positive, 0, false};
   return {
       {"batch_norm", {{{2, 3, 4, 5}}, {{5}}, {{5}}}, train(false)},
@@ -33,6 +41,17 @@ std::vector<OpCase> norm_cases() {
       {"batch_norm eval residual relu",
        {{{2, 3, 5}}, {{5}}, {{5}}, running_mean, running_var, {{2, 3, 5}}},
        evaluate(true)},
+      {"layer_norm", {{{3, 5, 17}}, {{17}}, {{17}}}, layer},
+      {"layer_norm of many rows", {{{300, 3}}, {{3}}, {{3}}}, layer},
+      {"layer_norm without weight", {{{2, 65}}}, layer},
+      {"layer_norm of one vector", {{{7}}, {{7}}}, layer},
+      {"layer_norm of one column", {{{4, 1}}, {{1}}, {{1}}}, layer},
+      {"layer_norm of nothing", {{{0, 5}}, {{5}}, {{5}}}, layer},
+      {"group_norm", {{{2, 3, 4, 6}}, {{6}}, {{6}}}, group(3)},
+      {"group_norm of one group", {{{3, 5, 7}}, {{7}}, {{7}}}, group(1)},
+      {"group_norm of single channels", {{{2, 37, 3}}}, group(3)},
+      {"group_norm without positions", {{{3, 10}}, {{10}}}, group(2)},
+      {"group_norm of nothing", {{{0, 5, 4}}, {{4}}, {{4}}}, group(2)},
       {"batch_norm eval of nothing", {{{0, 3, 5}}, {{5}}, {{5}}, running_mean, running_var}, evaluate(false)},
   };
 }
