@@ -59,7 +59,7 @@ bool Tensor::requires_grad() const { return impl().meta && impl().meta->requires
 bool Tensor::is_leaf() const { return !impl().meta || !impl().meta->node; }
 
 Tensor& Tensor::set_requires_grad(bool on) {
-  check(is_leaf(), "set_requires_grad: want a leaf, got the result of {}", impl().meta ? impl().meta->node->name : "");
+  check(is_leaf(), "set_requires_grad: want a leaf, got the result of {}", is_leaf() ? "" : impl().meta->node->name);
   check(!on || is_float(dtype()), "set_requires_grad: want a floating dtype, got {}", name_of(dtype()));
   if (!impl().meta) {
     if (!on) return *this;

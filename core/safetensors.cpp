@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 
+#include <zlib.h>
 #include <nlohmann/json.hpp>
 
 #include <fovea/core/check.h>
@@ -24,6 +25,7 @@ using nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
+constexpr const char* kChecksum = "fovea.crc32";
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
 
 // Every message of this file starts with the file it is about.
@@ -99,6 +101,24 @@ float from_half(uint16_t h) {
   return sign ? -subnormal : subnormal;
 }
 
+// Of names, types, shapes, numbers (all on the CPU) and metadata.
+std::string checksum(const SafeTensors& file) {
+  uLong crc = crc32_z(0, nullptr, 0);
+  auto add = [&](const void* bytes, size_t size) { crc = crc32_z(crc, static_cast<const Bytef*>(bytes), size); };
+  auto add_text = [&](const std::string& text) { add(text.c_str(), text.size() + 1); };
+  for (const auto& [key, value] : file.metadata) {
+    add_text(key);
+    add_text(value);
+  }
+  for (const auto& [name, t] : file.tensors) {
+    add_text(name);
+    add_text(type_name(t.dtype()));
+    add_text(t.shape().str());
+    if (t.bytes() > 0) add(t.raw(), t.bytes());
+  }
+  return fmt::format("{:08x}", crc);
+}
+
 struct Entry {
   std::string name;
   const FileType* type = nullptr;
@@ -123,7 +143,8 @@ json parse_header(const std::filesystem::path& path, const std::string& text) {
     }
     return true;
   };
-  json header = json::parse(text, watch, false);
+  // The parser would take a NUL for the end of the text.
+  json header = text.find('\0') == std::string::npos ? json::parse(text, watch, false) : json();
   check_file(header.is_object(), path,
              "the header is not a JSON object; this is no safetensors file, or a damaged one");
   return header;
@@ -225,6 +246,8 @@ SafeTensors load_safetensors(const std::filesystem::path& path) {
   }
   check_file(at == data_bytes, path, "the last {} bytes belong to no tensor", data_bytes - at);
   for (const Entry& entry : entries) out.tensors.emplace(entry.name, read_tensor(in, path, entry));
+  if (auto written = out.metadata.extract(kChecksum))
+    check_file(written.mapped() == checksum(out), path, "the content does not have its checksum; the file is damaged");
   return out;
 }
 
@@ -272,7 +295,11 @@ struct Temporary {
 
 }  // namespace
 
-void save_safetensors(const std::filesystem::path& path, const SafeTensors& file) {
+void save_safetensors(const std::filesystem::path& path, const SafeTensors& content) {
+  SafeTensors file{{}, content.metadata};
+  for (const auto& [name, t] : content.tensors) file.tensors.emplace(name, t.to(Device::cpu()));
+  file.metadata.erase(kChecksum);
+  file.metadata[kChecksum] = checksum(file);
   auto tensors = in_file_order(file);
   std::string header = make_header(path, file, tensors);
   uint64_t header_bytes = header.size();
@@ -283,10 +310,7 @@ void save_safetensors(const std::filesystem::path& path, const SafeTensors& file
   check_file(out.is_open(), path, "cannot write: {}", std::strerror(errno));
   Temporary temporary{temporary_path};
   bool ok = out.write(&header_bytes, 8) && out.write(header.data(), header.size());
-  for (const auto& [name, t] : tensors) {
-    Tensor host = t.to(Device::cpu());
-    ok = ok && out.write(host.raw(), host.bytes());
-  }
+  for (const auto& [name, t] : tensors) ok = ok && out.write(t.raw(), t.bytes());
   ok = ok && ::fsync(out.fd()) == 0 && out.close() && ::rename(temporary_path.c_str(), path.c_str()) == 0;
   check_file(ok, path, "cannot write: {}", std::strerror(errno));
   temporary.keep = true;

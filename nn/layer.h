@@ -17,7 +17,9 @@ class Layer {
   template <std::derived_from<Module> M>
   Layer(M module)
       : self_(std::make_unique<M>(std::move(module))),
-        copy_([](const Module& self) -> std::unique_ptr<Module> { return std::make_unique<M>(static_cast<const M&>(self)); }),
+        copy_([](const Module& self) -> std::unique_ptr<Module> {
+          return std::make_unique<M>(static_cast<const M&>(self));
+        }),
         call_([](Module& self, const Tensor& x) -> Tensor { return static_cast<M&>(self)(x); }) {}
   Layer(const Layer& other) : self_(other.copy_(*other.self_)), copy_(other.copy_), call_(other.call_) {}
   Layer(Layer&&) = default;
@@ -37,8 +39,8 @@ class Sequential : public Module {
  public:
   Sequential() = default;
   template <class First, class... Rest>
-    requires(!std::same_as<std::remove_cvref_t<First>, Sequential> || sizeof...(Rest) > 0)
-  explicit Sequential(First first, Rest... rest) {
+  requires(!std::same_as<std::remove_cvref_t<First>, Sequential> ||
+           sizeof...(Rest) > 0) explicit Sequential(First first, Rest... rest) {
     layers_.reserve(1 + sizeof...(rest));
     layers_.emplace_back(std::move(first));
     (layers_.emplace_back(std::move(rest)), ...);

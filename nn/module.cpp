@@ -59,7 +59,9 @@ Param& Param::operator=(const Param& other) {
 
 std::vector<NamedTensor> Module::state() {
   std::vector<NamedTensor> out;
-  for_each_tensor(*this, [&](const std::string& name, Tensor& t, bool is_param) { out.push_back({name, t, is_param}); });
+  for_each_tensor(*this, [&](const std::string& name, Tensor& t, bool is_param) {
+    out.push_back({name, t, is_param});
+  });
   return out;
 }
 

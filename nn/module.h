@@ -36,7 +36,8 @@ struct Buffer {
 
 class Module;
 
-// Sees each member of a module once, by name. Absent (undefined) Params and Buffers are passed over by the library's walks.
+// Sees each member of a module once, by name. Absent (undefined) Params and Buffers are passed over by the library's
+// walks.
 class Visitor {
  public:
   virtual ~Visitor() = default;
@@ -45,7 +46,8 @@ class Visitor {
   virtual void operator()(std::string_view name, Module&) = 0;
 };
 
-// One entry of a module's state: a dotted name and the tensor behind it (a handle: writing through it writes the module).
+// One entry of a module's state: a dotted name and the tensor behind it (a handle: writing through it writes the
+// module).
 struct NamedTensor {
   std::string name;
   Tensor value;
@@ -55,10 +57,10 @@ struct NamedTensor {
 class Module {
  public:
   virtual ~Module() = default;
-  virtual void visit(Visitor&) {}           // names each Param, Buffer and child Module once
+  virtual void visit(Visitor&) {}            // names each Param, Buffer and child Module once
   virtual std::string describe() const = 0;  // one line: "Linear(in=4, out=2)"
 
-  std::vector<NamedTensor> state();            // parameters and buffers: "layer1.0.conv1.weight", "bn1.running_mean"
+  std::vector<NamedTensor> state();             // parameters and buffers: "layer1.0.conv1.weight", "bn1.running_mean"
   std::vector<NamedTensor> named_parameters();  // parameters alone
   std::vector<Tensor> parameters();
   int64_t parameter_count();

@@ -8,6 +8,9 @@
 #include <fovea/kernels/conv.h>
 
 namespace fovea {
+
+std::string Size2::str() const { return h == w ? std::to_string(h) : fmt::format("{}x{}", h, w); }
+
 namespace {
 
 using kernels::Conv2dShape;

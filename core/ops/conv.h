@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <fovea/core/tensor.h>
 
 namespace fovea {
@@ -10,6 +12,8 @@ struct Size2 {
   constexpr Size2(int64_t both = 0) : h(both), w(both) {}
   constexpr Size2(int64_t height, int64_t width) : h(height), w(width) {}
   bool operator==(const Size2&) const = default;
+  // "3" or "3x5", height first.
+  std::string str() const;
 };
 
 struct Conv2dOptions {

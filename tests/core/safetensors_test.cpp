@@ -142,7 +142,7 @@ TEST_CASE("a damaged or hostile safetensors file is refused with its reason", "[
   CHECK_THAT(refusal(file_of(std::string(100'000, '['), "")), Catch::Contains("nested deeper"));
 }
 
-TEST_CASE("no truncation and no flipped header bit crashes the reader", "[core][safetensors]") {
+TEST_CASE("every truncation and every flipped bit is noticed or does no harm", "[core][safetensors]") {
   TemporaryFolder folder;
   save_safetensors(folder / "good.safetensors", sample());
   std::string good = read_file(folder / "good.safetensors");
@@ -150,12 +150,14 @@ TEST_CASE("no truncation and no flipped header bit crashes the reader", "[core][
     INFO("cut to " << size);
     CHECK(refusal(good.substr(0, size)) != "");
   }
-  uint64_t header = 0;
-  std::memcpy(&header, good.data(), 8);
-  for (size_t bit = 0; bit < 8 * (8 + header); ++bit) {
+  size_t checksum = good.find("fovea.crc32"), checksum_end = checksum + std::strlen("fovea.crc32");
+  for (size_t bit = 0; bit < 8 * good.size(); ++bit) {
     std::string bad = good;
     bad[bit / 8] = char(bad[bit / 8] ^ (1 << bit % 8));
-    refusal(bad);  // some flips only rename a tensor: what counts is that nothing but Error is thrown
+    INFO("bit " << bit);
+    bool noticed = !refusal(bad).empty();
+    CHECK((noticed ||
+           (bit / 8 >= checksum && bit / 8 < checksum_end)));  // the checksum's name may go: all else is intact then
   }
 }
 

@@ -1,0 +1,161 @@
+#include <fovea/nn/optim.h>
+
+#include <cmath>
+#include <set>
+
+#include <fovea/core/check.h>
+#include <fovea/core/dispatch.h>
+
+namespace fovea::nn {
+
+namespace {
+
+using Arrays = std::vector<kernels::OptimArray<float>>;
+
+void check_gradient(const char* who, const std::string& name, const Tensor& param, const Tensor& grad) {
+  check(grad.dtype() == Dtype::f32 && grad.device() == param.device(),
+        "{}: want the gradient of {} as f32 on {}, got {} on {}", who, name, param.device(), name_of(grad.dtype()),
+        grad.device());
+}
+
+}  // namespace
+
+std::vector<ParamGroup> decay_groups(Module& module, const DecayOptions& options) {
+  ParamGroup decayed{.params = {}, .weight_decay = options.weight_decay},
+      plain{.params = {}, .weight_decay = 0, .adapt = false};
+  for (NamedTensor& t : module.named_parameters()) {
+    if (!t.value.requires_grad()) continue;
+    ParamGroup& group = options.norms_and_biases || t.value.rank() > 1 ? decayed : plain;
+    group.params.push_back(std::move(t));
+  }
+  std::vector<ParamGroup> groups{std::move(decayed), std::move(plain)};
+  std::erase_if(groups, [](const ParamGroup& group) { return group.params.empty(); });
+  return groups;
+}
+
+Optimizer::Optimizer(std::vector<ParamGroup> groups, double lr, std::vector<std::string> buffers)
+    : groups_(std::move(groups)), buffer_names_(std::move(buffers)), steps_(Tensor::zeros({}, Dtype::i64)), lr_(lr) {
+  std::set<std::string> names;
+  for (const ParamGroup& group : groups_) {
+    std::vector<Slot>& slots = slots_.emplace_back();
+    for (const NamedTensor& t : group.params) {
+      check(names.insert(t.name).second, "optimizer: two parameters have the name {}", t.name);
+      check(t.value.defined() && t.value.dtype() == Dtype::f32, "optimizer: want {} as a f32 tensor, got {}", t.name,
+            t.value.defined() ? name_of(t.value.dtype()) : "an undefined one");
+      Slot& slot = slots.emplace_back(Slot{t.value, {}});
+      for (size_t i = 0; i < buffer_names_.size(); ++i) slot.buffers.push_back(Tensor::zeros_like(t.value));
+    }
+  }
+}
+
+void Optimizer::step() {
+  NoGrad no_grad;
+  steps_.fill_(steps_.item() + 1);
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    Arrays arrays;
+    Device device;
+    for (size_t i = 0; i < slots_[g].size(); ++i) {
+      Slot& slot = slots_[g][i];
+      Tensor grad = slot.param.grad();
+      if (!grad.defined()) continue;
+      const std::string& name = groups_[g].params[i].name;
+      check_gradient("optimizer", name, slot.param, grad);
+      check(arrays.empty() || slot.param.device() == device,
+            "optimizer: want one device for a group, got {} for {} beside {}", slot.param.device(), name, device);
+      device = slot.param.device();
+      auto buffer = [&](size_t at) { return at < slot.buffers.size() ? slot.buffers[at].data<float>() : nullptr; };
+      arrays.push_back({.size = slot.param.numel(),
+                        .weight = slot.param.data<float>(),
+                        .gradient = grad.data<float>(),
+                        .first = buffer(0),
+                        .second = buffer(1)});
+    }
+    if (!arrays.empty()) update(device, groups_[g], arrays);
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (auto& slots : slots_)
+    for (Slot& slot : slots) slot.param.zero_grad();
+}
+
+std::vector<NamedTensor> Optimizer::state() {
+  std::vector<NamedTensor> out{{"steps", steps_, false}};
+  for (size_t g = 0; g < groups_.size(); ++g)
+    for (size_t i = 0; i < slots_[g].size(); ++i)
+      for (size_t b = 0; b < buffer_names_.size(); ++b)
+        out.push_back({groups_[g].params[i].name + "." + buffer_names_[b], slots_[g][i].buffers[b], false});
+  return out;
+}
+
+Sgd::Sgd(std::vector<ParamGroup> groups, const SgdOptions& options)
+    : Optimizer(std::move(groups), options.lr,
+                options.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}),
+      options_(options) {
+  check(!options.nesterov || options.momentum > 0, "Sgd: want a momentum above 0 with nesterov, got {}",
+        options.momentum);
+}
+
+void Sgd::update(Device device, const ParamGroup& group, const Arrays& arrays) {
+  kernels::SgdStep step{
+      .lr = lr(), .momentum = options_.momentum, .weight_decay = group.weight_decay, .nesterov = options_.nesterov};
+  dispatch(device, [&](auto& ctx) { kernels::sgd(ctx, arrays.data(), int64_t(arrays.size()), step); });
+}
+
+Adam::Adam(std::vector<ParamGroup> groups, const AdamOptions& options, bool decoupled)
+    : Optimizer(std::move(groups), options.lr, {"first_moment", "second_moment"}),
+      options_(options),
+      decoupled_(decoupled) {}
+
+Adam::Adam(std::vector<ParamGroup> groups, const AdamOptions& options) : Adam(std::move(groups), options, false) {}
+
+void Adam::update(Device device, const ParamGroup& group, const Arrays& arrays) {
+  kernels::AdamStep step{.lr = lr(),
+                         .beta1 = options_.beta1,
+                         .beta2 = options_.beta2,
+                         .eps = options_.eps,
+                         .weight_decay = group.weight_decay,
+                         .decoupled = decoupled_,
+                         .t = steps()};
+  dispatch(device, [&](auto& ctx) { kernels::adam(ctx, arrays.data(), int64_t(arrays.size()), step); });
+}
+
+Lars::Lars(std::vector<ParamGroup> groups, const LarsOptions& options)
+    : Optimizer(std::move(groups), options.lr, {"momentum"}), options_(options) {}
+
+void Lars::update(Device device, const ParamGroup& group, const Arrays& arrays) {
+  kernels::LarsStep step{.lr = lr(),
+                         .momentum = options_.momentum,
+                         .weight_decay = group.weight_decay,
+                         .eta = options_.eta,
+                         .eps = options_.eps,
+                         .form = options_.form,
+                         .adapt = group.adapt};
+  dispatch(device, [&](auto& ctx) { kernels::lars(ctx, arrays.data(), int64_t(arrays.size()), step); });
+}
+
+double clip_grad_norm(const std::vector<Tensor>& params, double max_norm) {
+  check(max_norm > 0, "clip_grad_norm: want a norm above 0, got {}", max_norm);
+  Arrays arrays;
+  std::vector<kernels::ScaleArray<float>> scaled;
+  Device device;
+  for (const Tensor& param : params) {
+    Tensor grad = param.grad();
+    if (!grad.defined()) continue;
+    check_gradient("clip_grad_norm", "a parameter", param, grad);
+    check(arrays.empty() || param.device() == device, "clip_grad_norm: want parameters of one device, got {} and {}",
+          device, param.device());
+    device = param.device();
+    arrays.push_back({.size = grad.numel(), .gradient = grad.data<float>()});
+    scaled.push_back({.size = grad.numel(), .values = grad.data<float>()});
+  }
+  double norm = 0;
+  dispatch(device, [&](auto& ctx) { kernels::squared_norm(ctx, arrays.data(), int64_t(arrays.size()), &norm); });
+  norm = std::sqrt(norm);
+  double factor = max_norm / (norm + 1e-6);
+  if (factor < 1 && std::isfinite(norm))
+    dispatch(device, [&](auto& ctx) { kernels::scale_arrays(ctx, scaled.data(), int64_t(scaled.size()), factor); });
+  return norm;
+}
+
+}  // namespace fovea::nn
