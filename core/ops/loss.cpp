@@ -1,0 +1,176 @@
+#include <fovea/core/ops/loss.h>
+
+#include <fovea/core/autograd.h>
+#include <fovea/core/check.h>
+#include <fovea/core/dispatch.h>
+#include <fovea/core/ops/arith.h>
+#include <fovea/core/ops/reduce.h>
+#include <fovea/kernels/nt_xent.h>
+#include <fovea/kernels/xent.h>
+#include <fovea/kernels/xent_pointwise.h>
+
+// Losses of bf16 arguments are f32: the kernels sum in f32, and what a run logs should not be rounded again.
+namespace fovea {
+namespace {
+
+Dtype loss_dtype(Dtype input) {
+  return input == Dtype::bf16 ? Dtype::f32 : input;
+}
+
+// What a reduction multiplies the sum of the losses with. The mean over none is NaN, as in PyTorch: 0 times infinity.
+double scale_of(Reduction reduction, int64_t counted) {
+  return reduction == Reduction::mean ? 1 / double(counted) : 1;
+}
+
+Tensor reduced(const Tensor& losses, Reduction reduction, double scale) {
+  if (reduction == Reduction::none) return losses;
+  Tensor total = sum(losses);
+  return mul_(total, scale);
+}
+
+// How backward steps through the gradient of the result: one for all losses, or one each.
+int64_t step_of(Reduction reduction) {
+  return reduction == Reduction::none ? 1 : 0;
+}
+
+void check_same(const char* op, const Tensor& x, const Tensor& target) {
+  check(x.shape() == target.shape() && x.dtype() == target.dtype() && x.device() == target.device(),
+        "{}: want a target of the input's shape, dtype and device ({} {} on {}), got {} {} on {}", op,
+        name_of(x.dtype()), x.shape(), x.device(), name_of(target.dtype()), target.shape(), target.device());
+}
+
+Tensor pointwise(const char* name, kernels::PointwiseLoss loss, const Tensor& x, const Tensor& target,
+                 Reduction reduction) {
+  check_same(name, x, target);
+  Tensor input = x.detach(), aim = target.detach();
+  double scale = scale_of(reduction, x.numel());
+  Tensor y = Tensor::empty(reduction == Reduction::none ? x.shape() : Shape{}, loss_dtype(x.dtype()), x.device());
+  dispatch_float(x, name, [&]<class T>(auto& ctx) {
+    auto* out = y.data<kernels::accumulator_t<T>>();
+    if (reduction == Reduction::none)
+      kernels::pointwise_loss(ctx, loss, input.data<T>(), aim.data<T>(), out, x.numel());
+    else
+      kernels::pointwise_loss_sum(ctx, loss, input.data<T>(), aim.data<T>(), scale, out, x.numel());
+  });
+  return record(
+      name, y, {x, target}, [name, loss, input, aim, scale, reduction](const Node& node, const Tensor& dy) -> Grads {
+        Tensor dx, dt;
+        if (node.needs_grad(0)) dx = Tensor::empty_like(input);
+        if (node.needs_grad(1)) dt = Tensor::empty_like(aim);
+        dispatch_float(input, name, [&]<class T>(auto& ctx) {
+          kernels::pointwise_loss_backward(
+              ctx, loss, input.data<T>(), aim.data<T>(), dy.data<kernels::accumulator_t<T>>(), step_of(reduction),
+              scale, dx.defined() ? dx.data<T>() : nullptr, dt.defined() ? dt.data<T>() : nullptr, input.numel());
+        });
+        return {dx, dt};
+      });
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  check(logits.rank() == 2 && labels.shape() == Shape{logits.size(0)} && labels.dtype() == Dtype::i64,
+        "cross_entropy: want logits [N, C] and i64 labels [N], got {} and {} {}", logits.shape(),
+        name_of(labels.dtype()), labels.shape());
+  check(labels.device() == logits.device(), "cross_entropy: want labels on {}, got {}", logits.device(),
+        labels.device());
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
+        "cross_entropy: want label_smoothing in [0, 1), got {}", options.label_smoothing);
+  int64_t rows = logits.size(0), classes = logits.size(1);
+  kernels::LabelCheck found;
+  dispatch(labels.device(), [&](auto& ctx) {
+    found = kernels::check_labels(ctx, labels.data<int64_t>(), rows, classes, options.ignore_index);
+  });
+  if (found.bad_row >= 0)
+    throw Error(
+        fmt::format("cross_entropy: want labels from 0 to {} for {} classes (or {} to ignore a row), got {} in row {}",
+                    classes - 1, classes, options.ignore_index,
+                    labels.slice(found.bad_row, found.bad_row + 1).to_vector<int64_t>()[0], found.bad_row));
+
+  Tensor x = logits.detach(), chosen = labels.detach();
+  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device()), lse = Tensor::empty_like(losses);
+  auto target = [ignored = options.ignore_index, smoothing = options.label_smoothing](const Tensor& t) {
+    return kernels::HardTarget{t.data<int64_t>(), ignored, smoothing};
+  };
+  dispatch_float(x, "cross_entropy", [&]<class T>(auto& ctx) {
+    using Acc = kernels::accumulator_t<T>;
+    kernels::xent(ctx, x.data<T>(), target(chosen), losses.data<Acc>(), lse.data<Acc>(), rows, classes);
+  });
+  Reduction reduction = options.reduction;
+  double scale = scale_of(reduction, found.counted);
+  return record("cross_entropy", reduced(losses, reduction, scale), {logits},
+                [x, chosen, lse, target, scale, reduction](const Node&, const Tensor& dy) -> Grads {
+                  Tensor dx = Tensor::empty_like(x);
+                  dispatch_float(x, "cross_entropy", [&]<class T>(auto& ctx) {
+                    using Acc = kernels::accumulator_t<T>;
+                    kernels::xent_backward(ctx, x.data<T>(), target(chosen), lse.data<Acc>(), dy.data<Acc>(),
+                                           step_of(reduction), scale, dx.data<T>(), x.size(0), x.size(1));
+                  });
+                  return {dx};
+                });
+}
+
+Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction) {
+  check(logits.rank() == 2, "soft_cross_entropy: want logits [N, C], got {}", logits.shape());
+  check_same("soft_cross_entropy", logits, target);
+  Tensor x = logits.detach(), aim = target.detach();
+  int64_t rows = x.size(0);
+  double scale = scale_of(reduction, rows);
+  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device()), lse = Tensor::empty_like(losses);
+  dispatch_float(x, "soft_cross_entropy", [&]<class T>(auto& ctx) {
+    using Acc = kernels::accumulator_t<T>;
+    kernels::soft_xent(ctx, x.data<T>(), aim.data<T>(), losses.data<Acc>(), lse.data<Acc>(), rows, x.size(1));
+  });
+  return record("soft_cross_entropy", reduced(losses, reduction, scale), {logits},
+                [x, aim, lse, scale, reduction](const Node&, const Tensor& dy) -> Grads {
+                  Tensor dx = Tensor::empty_like(x);
+                  dispatch_float(x, "soft_cross_entropy", [&]<class T>(auto& ctx) {
+                    using Acc = kernels::accumulator_t<T>;
+                    kernels::soft_xent_backward(ctx, x.data<T>(), aim.data<T>(), lse.data<Acc>(), dy.data<Acc>(),
+                                                step_of(reduction), scale, dx.data<T>(), x.size(0), x.size(1));
+                  });
+                  return {dx};
+                });
+}
+
+Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {
+  return pointwise("bce_with_logits", {kernels::Pointwise::bce}, logits, target, reduction);
+}
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return pointwise("mse_loss", {kernels::Pointwise::mse}, input, target, reduction);
+}
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return pointwise("l1_loss", {kernels::Pointwise::l1}, input, target, reduction);
+}
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta, Reduction reduction) {
+  check(beta >= 0, "smooth_l1_loss: want beta of at least 0, got {}", beta);
+  kernels::Pointwise kind = beta > 0 ? kernels::Pointwise::smooth_l1 : kernels::Pointwise::l1;
+  return pointwise("smooth_l1_loss", {kind, beta}, input, target, reduction);
+}
+
+Tensor nt_xent(const Tensor& z0, const Tensor& z1, double temperature) {
+  check(z0.rank() == 2 && z0.size(0) > 0, "nt_xent: want rows [N, D] with N of at least 1, got {}", z0.shape());
+  check_same("nt_xent", z0, z1);
+  check(temperature > 0, "nt_xent: want a temperature above 0, got {}", temperature);
+  kernels::NtXent shape{z0.size(0), z0.size(1), temperature};
+  Tensor a = z0.detach(), b = z1.detach();
+  Tensor loss = Tensor::empty({}, loss_dtype(a.dtype()), a.device());
+  Tensor lse = Tensor::empty({2 * shape.pairs}, loss.dtype(), a.device());
+  dispatch_float(a, "nt_xent", [&]<class T>(auto& ctx) {
+    using Acc = kernels::accumulator_t<T>;
+    kernels::nt_xent(ctx, shape, a.data<T>(), b.data<T>(), loss.data<Acc>(), lse.data<Acc>());
+  });
+  return record("nt_xent", loss, {z0, z1}, [shape, a, b, lse](const Node& node, const Tensor& dy) -> Grads {
+    Tensor da, db;
+    if (node.needs_grad(0)) da = Tensor::empty_like(a);
+    if (node.needs_grad(1)) db = Tensor::empty_like(b);
+    dispatch_float(a, "nt_xent", [&]<class T>(auto& ctx) {
+      using Acc = kernels::accumulator_t<T>;
+      kernels::nt_xent_backward(ctx, shape, a.data<T>(), b.data<T>(), lse.data<Acc>(), dy.data<Acc>(),
+                                da.defined() ? da.data<T>() : nullptr, db.defined() ? db.data<T>() : nullptr);
+    });
+    return {da, db};
+  });
+}
+
+}  // namespace fovea

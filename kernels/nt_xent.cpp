@@ -1,0 +1,219 @@
+#include <fovea/kernels/nt_xent.h>
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fovea/kernels/matmul_tile.h>
+#include <fovea/kernels/nt_xent_strips.h>
+#include <fovea/kernels/scratch.h>
+
+namespace fovea::kernels {
+namespace {
+
+constexpr int64_t kStrip = 48;      // rows of similarities that are in work at once, a multiple of every Tile::kRows
+constexpr int64_t kMaxBlock = 256;  // rows of a block, a multiple of every Tile::kCols
+constexpr double kMaxSpread = 80;   // exp(-spread) is still a normal float: one shift serves all rows
+
+int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// The rows of both views, normalised, in blocks that meet in pairs.
+template <Isa I, class T>
+class Rows {
+  using Acc = accumulator_t<T>;
+  using Block = Tile<I, Acc>;
+
+ public:
+  Rows(NtXent shape, const T* z0, const T* z1)
+      : n_(2 * shape.pairs),
+        dim_(shape.dim),
+        ld_(Block::padded(dim_)),
+        block_(n_ >= 4096   ? kMaxBlock
+               : n_ >= 1024 ? 128
+                            : 64),
+        blocks_(divide_up(n_, block_)),
+        team_(n_ * n_ * std::max<int64_t>(dim_, 1) > kParallelGrain ? threads() : 1),
+        scale_(1 / shape.temperature),
+        common_(2 * scale_ <= kMaxSpread),
+        unit_(scratch_.take<Acc>(size_t(n_ * ld_))),
+        norm_(scratch_.take<Acc>(size_t(n_))),
+        panels_(scratch_.take<Acc>(size_t(blocks_ * block_ * dim_))),
+        strips_(scratch_.take<Acc>(size_t(team_ * kStrip * kMaxBlock))) {
+#pragma omp parallel for schedule(static) num_threads(team_) if (team_ > 1)
+    for (int64_t b = 0; b < blocks_; ++b) {
+      int64_t first = b * block_, last = first + count(b), middle = std::clamp(shape.pairs, first, last);
+      unit_rows<I>(z0 + first * dim_, middle - first, dim_, unit(first), ld_, norm_ + first);
+      unit_rows<I>(z1 + (middle - shape.pairs) * dim_, last - middle, dim_, unit(middle), ld_, norm_ + middle);
+      pack_panels<I>(dim_, count(b), unit(first), 1, ld_, Acc(1), panels_ + first * dim_);
+    }
+  }
+
+  int64_t ld() const {
+    return ld_;
+  }
+  Acc* unit(int64_t row) const {
+    return unit_ + row * ld_;
+  }
+  const Acc* norm(int64_t row) const {
+    return norm_ + row;
+  }
+  Scratch& scratch() {
+    return scratch_;
+  }
+  bool common() const {
+    return common_;
+  }
+  Acc scale() const {
+    return Acc(scale_);
+  }
+  template <class F>
+  void for_each_block(F&& body) const {
+#pragma omp parallel for schedule(static) num_threads(team_) if (team_ > 1)
+    for (int64_t b = 0; b < blocks_; ++b) body(b * block_, count(b));
+  }
+
+  // body(s, row, rows, col, cols) for strips of similarities that cover every pair of different blocks once and every
+  // block with itself (row block == column block) once, there with -infinity on the diagonal. The strip belongs to the
+  // body. Two calls at one time never share a row or a column, and each row is met in the same order every time: blocks
+  // meet as teams in a round-robin tournament.
+  template <class F>
+  void for_each_strip(F&& body) const {
+    int64_t seats = divide_up(blocks_, 2) * 2;
+#pragma omp parallel num_threads(team_) if (team_ > 1)
+    {
+#pragma omp for schedule(dynamic)
+      for (int64_t b = 0; b < blocks_; ++b) meet(b, b, body);
+      for (int64_t round = 0; round < seats - 1; ++round) {
+#pragma omp for schedule(dynamic)
+        for (int64_t table = 0; table < seats / 2; ++table) {
+          // Seat 0 stays, the others move round.
+          auto seat = [&](int64_t i) { return i == 0 ? 0 : 1 + (i - 1 + round) % (seats - 1); };
+          int64_t a = seat(table), b = seat(seats - 1 - table);
+          if (std::max(a, b) < blocks_) meet(std::min(a, b), std::max(a, b), body);
+        }
+      }
+    }
+  }
+
+ private:
+  int64_t count(int64_t b) const {
+    return std::min(block_, n_ - b * block_);
+  }
+
+  template <class F>
+  void meet(int64_t a, int64_t b, F&& body) const {
+    Acc* s = strips_ + omp_get_thread_num() * kStrip * kMaxBlock;
+    Right<Acc> right = packed<I>(static_cast<const Acc*>(panels_ + b * block_ * dim_), dim_);
+    int64_t cols = count(b);
+    for (int64_t i = 0; i < count(a); i += kStrip) {
+      int64_t rows = std::min(kStrip, count(a) - i), row = a * block_ + i;
+      tile_gemm<I>(rows, cols, dim_, Left<Acc>{unit(row), ld_, 1}, right, s, kMaxBlock, false);
+      if (a == b)
+        for (int64_t r = 0; r < rows; ++r) s[r * kMaxBlock + i + r] = -std::numeric_limits<Acc>::infinity();
+      body(s, row, rows, b * block_, cols);
+    }
+  }
+
+  Scratch scratch_;
+  int64_t n_, dim_, ld_, block_, blocks_;
+  int team_;
+  double scale_;
+  bool common_;
+  Acc *unit_, *norm_, *panels_, *strips_;
+};
+
+// The logits of one strip. Off the diagonal a strip serves its columns too.
+bool off_diagonal(int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  return row + rows <= col || col + cols <= row;
+}
+
+template <Isa I, class T>
+void forward(NtXent shape, const T* z0, const T* z1, accumulator_t<T>* loss, accumulator_t<T>* lse) {
+  using Acc = accumulator_t<T>;
+  Rows<I, T> all(shape, z0, z1);
+  int64_t n = 2 * shape.pairs;
+  Acc scale = all.scale(), *shift = all.scratch().template take<Acc>(size_t(n));
+  double* sums = all.scratch().template take<double>(size_t(n));
+  std::fill_n(sums, n, 0.0);
+  // Rows are of length 1, so that no logit is larger than `scale`: unless logits spread too far, that is everyone's
+  // shift.
+  std::fill_n(shift, n, all.common() ? scale : -std::numeric_limits<Acc>::infinity());
+  if (!all.common())
+    all.for_each_strip([&](const Acc* s, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+      strip_max<I>(s, kMaxBlock, rows, cols, scale, shift + row,
+                   off_diagonal(row, rows, col, cols) ? shift + col : nullptr);
+    });
+  all.for_each_strip([&](const Acc* s, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+    Logits<Acc> logits{scale, all.common(), scale, shift + row, shift + col};
+    Acc columns[kMaxBlock] = {};
+    bool both = off_diagonal(row, rows, col, cols);
+    strip_sums<I>(s, kMaxBlock, rows, cols, logits, sums + row, both ? columns : nullptr);
+    for (int64_t c = 0; both && c < cols; ++c) sums[col + c] += double(columns[c]);
+  });
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    double log_sum = double(shift[i]) + std::log(sums[i]), positive = 0;
+    lse[i] = Acc(log_sum);
+    const Acc *u = all.unit(i), *v = all.unit((i + shape.pairs) % n);
+    for (int64_t d = 0; d < shape.dim; ++d) positive += double(u[d]) * double(v[d]);
+    total += log_sum - positive / shape.temperature;
+  }
+  *loss = Acc(total / double(n));
+}
+
+template <Isa I, class T>
+void backward(NtXent shape, const T* z0, const T* z1, const accumulator_t<T>* lse, const accumulator_t<T>* dy, T* dz0,
+              T* dz1) {
+  using Acc = accumulator_t<T>;
+  using Block = Tile<I, Acc>;
+  Rows<I, T> all(shape, z0, z1);
+  int64_t n = 2 * shape.pairs, ld = all.ld();
+  Acc scale = all.scale(), *sum = all.scratch().template take<Acc>(size_t(n * ld)),
+      *own = all.scratch().template take<Acc>(size_t(n));
+  for (int64_t i = 0; i < n; ++i) own[i] = all.common() ? Acc(std::exp(double(scale) - double(lse[i]))) : lse[i];
+  all.for_each_block([&](int64_t row, int64_t rows) { std::fill_n(sum + row * ld, rows * ld, Acc(0)); });
+  // d loss / d s_ij = softmax_ij + softmax_ji: the weights w with which rows j add up to row i's gradient, and back.
+  all.for_each_strip([&](Acc* s, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+    strip_weights<I>(s, kMaxBlock, rows, cols, Logits<Acc>{scale, all.common(), scale, own + row, own + col});
+    tile_gemm<I>(rows, ld, cols, Left<Acc>{s, kMaxBlock, 1}, Right<Acc>{all.unit(col), ld, Block::kCols},
+                 sum + row * ld, ld, true);
+    if (off_diagonal(row, rows, col, cols))
+      tile_gemm<I>(cols, ld, rows, Left<Acc>{s, 1, kMaxBlock}, Right<Acc>{all.unit(row), ld, Block::kCols},
+                   sum + col * ld, ld, true);
+  });
+  Acc factor = Acc(double(*dy) / (shape.temperature * double(n)));
+  all.for_each_block([&](int64_t row, int64_t rows) {
+    for (int64_t i = row; i < row + rows; ++i) {
+      T* dz = i < shape.pairs ? dz0 : dz1;
+      if (dz)
+        unit_rows_backward<I>(sum + i * ld, all.unit(i), all.unit((i + shape.pairs) % n), all.norm(i), ld, factor,
+                              dz + i % shape.pairs * shape.dim, 1, shape.dim);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void nt_xent(Cpu&, NtXent shape, const T* z0, const T* z1, accumulator_t<T>* loss, accumulator_t<T>* lse) {
+  with_isa([&]<Isa I>() { forward<I>(shape, z0, z1, loss, lse); });
+}
+
+template <class T>
+void nt_xent_backward(Cpu&, NtXent shape, const T* z0, const T* z1, const accumulator_t<T>* lse,
+                      const accumulator_t<T>* dy, T* dz0, T* dz1) {
+  with_isa([&]<Isa I>() { backward<I>(shape, z0, z1, lse, dy, dz0, dz1); });
+}
+
+#define FOVEA_INSTANTIATE(T, Acc)                                         \
+  template void nt_xent<T>(Cpu&, NtXent, const T*, const T*, Acc*, Acc*); \
+  template void nt_xent_backward<T>(Cpu&, NtXent, const T*, const T*, const Acc*, const Acc*, T*, T*);
+FOVEA_INSTANTIATE(float, float)
+FOVEA_INSTANTIATE(double, double)
+FOVEA_INSTANTIATE(bf16, float)
+
+}  // namespace fovea::kernels

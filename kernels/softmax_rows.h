@@ -1,0 +1,63 @@
+#pragma once
+
+// Private to kernels/: what a row of logits needs, for the softmax family and the losses on it.
+#include <algorithm>
+#include <cstdint>
+
+#include <fovea/kernels/bf16.h>
+#include <fovea/kernels/context.h>
+#include <fovea/kernels/isa.h>
+
+namespace fovea::kernels {
+
+template <Isa I, class T>
+void softmax_rows(const T* x, T* y, int64_t rows, int64_t cols);
+template <Isa I, class T>
+void softmax_backward_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t cols);
+template <Isa I, class T>
+void log_softmax_rows(const T* x, T* y, int64_t rows, int64_t cols);
+template <Isa I, class T>
+void log_softmax_backward_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t cols);
+
+// Calls body(first, count) for groups of rows whose bounds do not depend on the number of threads.
+template <class F>
+void for_each_rows(int64_t rows, int64_t cols, F&& body) {
+  const int64_t group = std::max<int64_t>(1, 8192 / std::max<int64_t>(cols, 1)), groups = (rows + group - 1) / group;
+#pragma omp parallel for schedule(static) if (rows * cols > kParallelGrain)
+  for (int64_t g = 0; g < groups; ++g) body(g * group, std::min(group, rows - g * group));
+}
+
+}  // namespace fovea::kernels
+
+#ifdef FOVEA_ISA
+#include <fovea/kernels/vector_math.h>
+
+namespace fovea::kernels {
+
+template <class T>
+static inline accumulator_t<T> row_max(const T* x, int64_t n) {
+  using Acc = accumulator_t<T>;
+  Acc top = -Acc(INFINITY);
+#pragma omp simd reduction(max : top)
+  for (int64_t i = 0; i < n; ++i) top = Acc(x[i]) > top ? Acc(x[i]) : top;
+  return top;
+}
+
+template <class T>
+static inline accumulator_t<T> row_sum_exp(const T* x, int64_t n, accumulator_t<T> top) {
+  using Acc = accumulator_t<T>;
+  Acc sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += math::exp(Acc(x[i]) - top);
+  return sum;
+}
+
+// log of the sum of exp(x[i]).
+template <class T>
+static inline accumulator_t<T> row_log_sum_exp(const T* x, int64_t n) {
+  accumulator_t<T> top = row_max(x, n);
+  return top + math::log(row_sum_exp(x, n, top));
+}
+
+}  // namespace fovea::kernels
+#endif

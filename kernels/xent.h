@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+
+#include <fovea/kernels/bf16.h>
+#include <fovea/kernels/context.h>
+
+// Softmax cross entropy of logits x [rows, cols], T float, double or bf16. The probabilities are never written: forward
+// keeps lse[rows], the rows' log-sum-exp, backward makes them again.
+namespace fovea::kernels {
+
+// Labels that a loss can work with lie in [0, classes) or are `ignored`.
+struct LabelCheck {
+  int64_t bad_row = -1;  // the first row whose label is neither; -1: none
+  int64_t counted = 0;   // rows whose label is not ignored
+};
+LabelCheck check_labels(Cpu&, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored);
+LabelCheck check_labels(Cuda&, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored);
+
+// Labels [rows] (checked) and what they mean.
+struct HardTarget {
+  const int64_t* labels;
+  int64_t ignored;   // rows with this label: loss 0, gradient 0
+  double smoothing;  // the target is (1 - smoothing) at the label plus smoothing / cols everywhere
+};
+
+// loss[r] = lse(x_r) - sum over c of target_c x_rc                                    reads x
+template <class T>
+void xent(Cpu&, const T* x, HardTarget target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
+          int64_t cols);
+template <class T>
+void xent(Cuda&, const T* x, HardTarget target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
+          int64_t cols);
+
+// dx_r = scale dy[r dy_step] (softmax(x_r) - target): dy_step 0 for one gradient of all rows.   reads x, writes dx
+template <class T>
+void xent_backward(Cpu&, const T* x, HardTarget target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
+                   int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+template <class T>
+void xent_backward(Cuda&, const T* x, HardTarget target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
+                   int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+
+// The same against rows of weights, target [rows, cols]: loss[r] = sum over c of target_rc (lse(x_r) - x_rc).
+template <class T>
+void soft_xent(Cpu&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
+               int64_t cols);
+template <class T>
+void soft_xent(Cuda&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
+               int64_t cols);
+
+template <class T>
+void soft_xent_backward(Cpu&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
+                        int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+template <class T>
+void soft_xent_backward(Cuda&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
+                        int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+
+}  // namespace fovea::kernels

@@ -1,0 +1,66 @@
+#include "support/op_cases.h"
+
+namespace fovea::testing {
+
+std::vector<OpCase> loss_cases() {
+  auto over = [](int dim, bool log) {
+    return [dim, log](const Inputs& in) { return log ? log_softmax(in[0], dim) : softmax(in[0], dim); };
+  };
+  auto hard = [](CrossEntropyOptions options = {}) {
+    return [options](const Inputs& in) { return cross_entropy(in[0], in[1], options); };
+  };
+  auto soft = [](Reduction reduction) {
+    return [reduction](const Inputs& in) { return soft_cross_entropy(in[0], in[1], reduction); };
+  };
+  using Loss = Tensor (*)(const Tensor&, const Tensor&, Reduction);
+  auto pair = [](Loss loss, Reduction reduction) {
+    return [loss, reduction](const Inputs& in) { return loss(in[0], in[1], reduction); };
+  };
+  auto smooth = [](double beta, Reduction reduction) {
+    return [beta, reduction](const Inputs& in) { return smooth_l1_loss(in[0], in[1], beta, reduction); };
+  };
+  auto contrast = [](double temperature) {
+    return [temperature](const Inputs& in) { return nt_xent(in[0], in[1], temperature); };
+  };
+  Input target{{7, 19}, Fill::normal, 0, false};
+  return {
+      {"softmax", {{{5, 13}}}, over(-1, false)},
+      {"softmax of single columns", {{{4, 1}}}, over(-1, false)},
+      {"softmax over the first dimension", {{{5, 3, 2}}}, over(0, false)},
+      {"softmax over the middle", {{{2, 7, 3}}}, over(1, false)},
+      {"softmax of long rows", {{{2, 131}}}, over(1, false)},
+      {"softmax of no rows", {{{0, 5}}}, over(1, false)},
+      {"log_softmax", {{{5, 13}}}, over(-1, true)},
+      {"log_softmax over the first dimension", {{{17, 2}}}, over(0, true)},
+      {"cross_entropy", {{{7, 19}}, {{7}, Fill::index, 19}}, hard()},
+      {"cross_entropy of one class", {{{3, 1}}, {{3}, Fill::index, 1}}, hard()},
+      {"cross_entropy none", {{{7, 19}}, {{7}, Fill::index, 19}}, hard({.reduction = Reduction::none})},
+      {"cross_entropy sum", {{{7, 19}}, {{7}, Fill::index, 19}}, hard({.reduction = Reduction::sum})},
+      {"cross_entropy smoothing", {{{7, 10}}, {{7}, Fill::index, 10}}, hard({.label_smoothing = 0.1})},
+      {"cross_entropy ignoring a label",
+       {{{9, 3}}, {{9}, Fill::index, 3}},
+       hard({.label_smoothing = 0.2, .ignore_index = 1})},
+      {"soft_cross_entropy", {{{7, 19}}, {{7, 19}, Fill::simplex, 0, false}}, soft(Reduction::mean)},
+      {"soft_cross_entropy none", {{{3, 33}}, {{3, 33}, Fill::positive, 0, false}}, soft(Reduction::none)},
+      {"bce_with_logits", {{{7, 19}}, {{7, 19}, Fill::unit}}, pair(bce_with_logits, Reduction::mean)},
+      {"bce_with_logits none", {{{11}}, {{11}, Fill::unit}}, pair(bce_with_logits, Reduction::none)},
+      {"mse_loss", {{{7, 19}}, {{7, 19}}}, pair(mse_loss, Reduction::mean)},
+      {"mse_loss sum, fixed target", {{{7, 19}}, target}, pair(mse_loss, Reduction::sum)},
+      {"mse_loss of many elements",
+       {{{3, 1367}}, {{3, 1367}, Fill::normal, 0, false}},
+       pair(mse_loss, Reduction::mean)},
+      {"l1_loss",
+       {{{7, 19}, Fill::spread}, {{7, 19}, Fill::mask}},
+       [](const Inputs& in) { return l1_loss(in[0], in[1].to(in[0].dtype()) + 0.513); }},
+      {"smooth_l1_loss", {{{7, 19}}, {{7, 19}}}, smooth(1, Reduction::mean)},
+      {"smooth_l1_loss beta 0.3 none", {{{4, 5}}, {{4, 5}}}, smooth(0.3, Reduction::none)},
+      {"nt_xent", {{{5, 7}}, {{5, 7}}}, contrast(0.5)},
+      {"nt_xent of one pair", {{{1, 3}}, {{1, 3}}}, contrast(0.5)},
+      {"nt_xent of more than a block", {{{37, 5}}, {{37, 5}}}, contrast(0.5)},
+      {"nt_xent of many blocks", {{{83, 2}}, {{83, 2}}}, contrast(0.2)},
+      {"nt_xent at a small temperature", {{{4, 17}}, {{4, 17}}}, contrast(0.07), true, 1e-6, 1e-5, 0.05},
+      {"nt_xent at a tiny temperature", {{{35, 3}}, {{35, 3}}}, contrast(0.02), true, 1e-5, 1e-4, 0.1},
+  };
+}
+
+}  // namespace fovea::testing
