@@ -1,5 +1,6 @@
 #include <fovea/kernels/softmax.h>
 
+#include <fovea/kernels/softmax_groups.h>
 #include <fovea/kernels/softmax_rows.h>
 
 namespace fovea::kernels {

@@ -1,11 +1,9 @@
 #pragma once
 
 // Private to kernels/: what a row of logits needs, for the softmax family and the losses on it.
-#include <algorithm>
 #include <cstdint>
 
 #include <fovea/kernels/bf16.h>
-#include <fovea/kernels/context.h>
 #include <fovea/kernels/isa.h>
 
 namespace fovea::kernels {
@@ -18,14 +16,6 @@ template <Isa I, class T>
 void log_softmax_rows(const T* x, T* y, int64_t rows, int64_t cols);
 template <Isa I, class T>
 void log_softmax_backward_rows(const T* y, const T* dy, T* dx, int64_t rows, int64_t cols);
-
-// Calls body(first, count) for groups of rows whose bounds do not depend on the number of threads.
-template <class F>
-void for_each_rows(int64_t rows, int64_t cols, F&& body) {
-  const int64_t group = std::max<int64_t>(1, 8192 / std::max<int64_t>(cols, 1)), groups = (rows + group - 1) / group;
-#pragma omp parallel for schedule(static) if (rows * cols > kParallelGrain)
-  for (int64_t g = 0; g < groups; ++g) body(g * group, std::min(group, rows - g * group));
-}
 
 }  // namespace fovea::kernels
 

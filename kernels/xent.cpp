@@ -1,6 +1,6 @@
 #include <fovea/kernels/xent.h>
 
-#include <fovea/kernels/softmax_rows.h>
+#include <fovea/kernels/softmax_groups.h>
 #include <fovea/kernels/xent_rows.h>
 
 namespace fovea::kernels {
