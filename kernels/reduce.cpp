@@ -15,8 +15,13 @@ static void combine_blocks(const A* p, A* y, int64_t outer, int64_t blocks, int6
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < inner; ++i) {
       double total = Op::template identity<double>();
-      for (int64_t b = 0; b < blocks; ++b) total = Op::combine(total, double(p[(o * blocks + b) * inner + i]));
-      y[o * inner + i] = A(total);
+      bool nan = false;
+      for (int64_t b = 0; b < blocks; ++b) {
+        const double part = double(p[(o * blocks + b) * inner + i]);
+        total = Op::combine(total, part);
+        nan |= Op::kNanWins && part != part;
+      }
+      y[o * inner + i] = nan ? A(NAN) : A(total);
     }
 }
 

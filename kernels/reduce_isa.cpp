@@ -3,29 +3,34 @@
 namespace fovea::kernels {
 
 // acc[j] combines x[0:rows, j]. Four rows at a time: acc is read and written once for four additions, and chains are a
-// quarter as long. One a for all columns if kOneA.
+// quarter as long. One a for all columns if kOneA. Returns whether a NaN was met that the Op may have lost.
 template <class Op, class Map, bool kOneA, class T>
-static void accumulate(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* acc, int64_t rows,
+static bool accumulate(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* acc, int64_t rows,
                        int64_t cols) {
   using A = accumulator_t<T>;
   const A a0 = Map::kReadsA && kOneA ? a[0] : A(0);
+  int nan = 0;
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     const T *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-#pragma omp simd
+#pragma omp simd reduction(| : nan)
     for (int64_t j = 0; j < cols; ++j) {
-      A m = Map::kReadsA && !kOneA ? a[j] : a0;
-      A low = Op::combine(Map::f(A(x0[j]), m), Map::f(A(x1[j]), m)),
-        high = Op::combine(Map::f(A(x2[j]), m), Map::f(A(x3[j]), m));
-      acc[j] = Op::combine(acc[j], Op::combine(low, high));
+      const A m = Map::kReadsA && !kOneA ? a[j] : a0;
+      const A v0 = Map::f(A(x0[j]), m), v1 = Map::f(A(x1[j]), m), v2 = Map::f(A(x2[j]), m), v3 = Map::f(A(x3[j]), m);
+      acc[j] = Op::combine(acc[j], Op::combine(Op::combine(v0, v1), Op::combine(v2, v3)));
+      if constexpr (Op::kNanWins) nan |= int(v0 != v0) | int(v1 != v1) | int(v2 != v2) | int(v3 != v3);
     }
   }
   for (; r < rows; ++r) {
     const T* x0 = x + r * stride;
-#pragma omp simd
-    for (int64_t j = 0; j < cols; ++j)
-      acc[j] = Op::combine(acc[j], Map::f(A(x0[j]), Map::kReadsA && !kOneA ? a[j] : a0));
+#pragma omp simd reduction(| : nan)
+    for (int64_t j = 0; j < cols; ++j) {
+      const A v = Map::f(A(x0[j]), Map::kReadsA && !kOneA ? a[j] : a0);
+      acc[j] = Op::combine(acc[j], v);
+      if constexpr (Op::kNanWins) nan |= int(v != v);
+    }
   }
+  return nan;
 }
 
 // A row is read as `kLanes` columns that are folded at the end.
@@ -34,28 +39,35 @@ static accumulator_t<T> reduce_row(const T* x, const accumulator_t<T>* a, int64_
   using A = accumulator_t<T>;
   A lanes[kLanes];
   for (int j = 0; j < kLanes; ++j) lanes[j] = Op::template identity<A>();
-  accumulate<Op, Map, true>(x, kLanes, a, lanes, n / kLanes, int64_t(kLanes));
-  accumulate<Op, Map, true>(x + n / kLanes * kLanes, 0, a, lanes, 1, n % kLanes);
+  bool nan = accumulate<Op, Map, true>(x, kLanes, a, lanes, n / kLanes, int64_t(kLanes));
+  nan |= accumulate<Op, Map, true>(x + n / kLanes * kLanes, 0, a, lanes, 1, n % kLanes);
+  if (nan) return A(NAN);
   for (int width = kLanes / 2; width > 0; width /= 2)
     for (int j = 0; j < width; ++j) lanes[j] = Op::combine(lanes[j], lanes[j + width]);
   return lanes[0];
 }
 
+template <class Op, class Map, class T>
+static accumulator_t<T> reduce_short_row(const T* x, const accumulator_t<T>* a, int64_t n) {
+  using A = accumulator_t<T>;
+  A result = Op::template identity<A>();
+  bool nan = false;
+  for (int64_t c = 0; c < n; ++c) {
+    const A value = Map::f(A(x[c]), Map::kReadsA ? *a : A(0));
+    result = Op::combine(result, value);
+    nan |= Op::kNanWins && value != value;
+  }
+  return nan ? A(NAN) : result;
+}
+
 template <Isa I, class Op, class Map, class T>
 void reduce_rows_loop(const T* x, int64_t stride, const accumulator_t<T>* a, accumulator_t<T>* y, int64_t rows,
                       int64_t cols) {
-  using A = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += stride) {
-    const A* ar = Map::kReadsA ? a + r : nullptr;
-    if (cols >= 256) {
-      y[r] = reduce_row<64, Op, Map>(x, ar, cols);
-    } else if (cols >= 16) {
-      y[r] = reduce_row<16, Op, Map>(x, ar, cols);
-    } else {
-      A sum = Op::template identity<A>();
-      for (int64_t c = 0; c < cols; ++c) sum = Op::combine(sum, Map::f(A(x[c]), Map::kReadsA ? *ar : A(0)));
-      y[r] = sum;
-    }
+    const accumulator_t<T>* ar = Map::kReadsA ? a + r : nullptr;
+    y[r] = cols >= 256  ? reduce_row<64, Op, Map>(x, ar, cols)
+           : cols >= 16 ? reduce_row<16, Op, Map>(x, ar, cols)
+                        : reduce_short_row<Op, Map>(x, ar, cols);
   }
 }
 
@@ -65,21 +77,25 @@ void reduce_columns_loop(const T* x, int64_t stride, const accumulator_t<T>* a, 
   using A = accumulator_t<T>;
   for (int64_t j = 0; j < cols; ++j) y[j] = Op::template identity<A>();
   constexpr int64_t kGroup = 16, kNarrow = 64;
+  int64_t r = 0;
+  bool nan = false;
   if (cols < kNarrow && stride == cols && rows >= 2 * kGroup) {  // sixteen rows are one wide row, folded at the end
-    A wide[kGroup * kNarrow], wide_a[kGroup * kNarrow];
-    const int64_t width = kGroup * cols;
+    A wide[kGroup * kNarrow], wide_a[Map::kReadsA ? kGroup * kNarrow : 1] = {};
+    const int64_t width = kGroup * cols, groups = rows / kGroup;
     for (int64_t j = 0; j < width; ++j) {
       wide[j] = Op::template identity<A>();
-      if (Map::kReadsA) wide_a[j] = a[j % cols];
+      if constexpr (Map::kReadsA) wide_a[j] = a[j % cols];
     }
-    const int64_t groups = rows / kGroup;
-    accumulate<Op, Map, false>(x, width, wide_a, wide, groups, width);
+    nan |= accumulate<Op, Map, false>(x, width, wide_a, wide, groups, width);
     for (int64_t g = 0; g < kGroup; ++g)
       for (int64_t j = 0; j < cols; ++j) y[j] = Op::combine(y[j], wide[g * cols + j]);
-    x += groups * width;
-    rows -= groups * kGroup;
+    r = groups * kGroup;
   }
-  accumulate<Op, Map, false>(x, stride, a, y, rows, cols);
+  nan |= accumulate<Op, Map, false>(x + r * stride, stride, a, y, rows - r, cols);
+  if (!nan) return;
+  for (r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < cols; ++j)
+      if (const A v = Map::f(A(x[r * stride + j]), Map::kReadsA ? a[j] : A(0)); v != v) y[j] = v;
 }
 
 template <Isa I, class Map, class T>
@@ -97,16 +113,17 @@ void spread_loop(const accumulator_t<T>* dy, const T* x, const accumulator_t<T>*
   }
 }
 
-// Sum of f(c) over [0, n): blocks keep the chains of additions short.
-template <class A, class F>
-static A sum_of(int64_t n, const F& f) {
+// a . b: blocks keep the chains of additions short.
+template <class T>
+static accumulator_t<T> dot(const T* a, const T* b, int64_t n) {
+  using A = accumulator_t<T>;
   constexpr int64_t kBlock = 2048;
   A total = 0;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t end = begin + kBlock < n ? begin + kBlock : n;
     A sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t c = begin; c < end; ++c) sum += f(c);
+    for (int64_t c = begin; c < end; ++c) sum += A(a[c]) * A(b[c]);
     total += sum;
   }
   return total;
@@ -116,7 +133,7 @@ template <Isa I, class T>
 void normalize_loop(const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int64_t cols, accumulator_t<T> eps) {
   using A = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
-    norm[r] = math::sqrt(sum_of<A>(cols, [x](int64_t c) { return A(x[c]) * A(x[c]); }));
+    norm[r] = math::sqrt(dot(x, x, cols));
     const A scale = A(1) / (norm[r] > eps ? norm[r] : eps);
 #pragma omp simd
     for (int64_t c = 0; c < cols; ++c) y[c] = A(x[c]) * scale;
@@ -130,7 +147,7 @@ void normalize_backward_loop(const T* dy, const T* y, const accumulator_t<T>* no
   for (int64_t r = 0; r < rows; ++r, dy += cols, y += cols, dx += cols) {
     const bool clamped = norm[r] < eps;
     const A scale = A(1) / (clamped ? eps : norm[r]);
-    const A along = clamped ? A(0) : sum_of<A>(cols, [dy, y](int64_t c) { return A(dy[c]) * A(y[c]); });
+    const A along = clamped ? A(0) : dot(dy, y, cols);
 #pragma omp simd
     for (int64_t c = 0; c < cols; ++c) dx[c] = (A(dy[c]) - along * A(y[c])) * scale;
   }
@@ -141,11 +158,11 @@ void cosine_loop(const T* a, const T* b, accumulator_t<T>* y, accumulator_t<T>* 
                  accumulator_t<T> eps) {
   using A = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, a += cols, b += cols) {
-    const A na = math::sqrt(sum_of<A>(cols, [a](int64_t c) { return A(a[c]) * A(a[c]); }));
-    const A nb = math::sqrt(sum_of<A>(cols, [b](int64_t c) { return A(b[c]) * A(b[c]); }));
-    const A dot = sum_of<A>(cols, [a, b](int64_t c) { return A(a[c]) * A(b[c]); });
+    const A na = math::sqrt(dot(a, a, cols));
+    const A nb = math::sqrt(dot(b, b, cols));
+    const A across = dot(a, b, cols);
     norms[2 * r] = na, norms[2 * r + 1] = nb;
-    y[r] = dot / ((na > eps ? na : eps) * (nb > eps ? nb : eps));
+    y[r] = across / ((na > eps ? na : eps) * (nb > eps ? nb : eps));
   }
 }
 

@@ -6,8 +6,10 @@
 
 namespace fovea::kernels {
 
-// How two partial results become one, and the value that changes nothing. NaN wins.
+// How two partial results become one, and the value that changes nothing. Where kNanWins, a NaN makes the result NaN but
+// combine() may lose it: the loops look out for them. (Told apart inside combine(), they make it a branch.)
 struct Sum {
+  static constexpr bool kNanWins = false;
   template <class T>
   FOVEA_HD static T combine(T a, T b) {
     return a + b;
@@ -18,9 +20,10 @@ struct Sum {
   }
 };
 struct Max {
+  static constexpr bool kNanWins = true;
   template <class T>
   FOVEA_HD static T combine(T a, T b) {
-    return (b > a) | (b != b) ? b : a;
+    return a > b ? a : b;
   }
   template <class T>
   FOVEA_HD static T identity() {
@@ -28,9 +31,10 @@ struct Max {
   }
 };
 struct Min {
+  static constexpr bool kNanWins = true;
   template <class T>
   FOVEA_HD static T combine(T a, T b) {
-    return (b < a) | (b != b) ? b : a;
+    return a < b ? a : b;
   }
   template <class T>
   FOVEA_HD static T identity() {
