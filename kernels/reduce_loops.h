@@ -6,8 +6,8 @@
 
 namespace fovea::kernels {
 
-// How two partial results become one, and the value that changes nothing. Where kNanWins, a NaN makes the result NaN but
-// combine() may lose it: the loops look out for them. (Told apart inside combine(), they make it a branch.)
+// How two partial results become one, and the value that changes nothing. Where kNanWins, a NaN makes the result NaN
+// but combine() may lose it: the loops look out for them. (Told apart inside combine(), they make it a branch.)
 struct Sum {
   static constexpr bool kNanWins = false;
   template <class T>

@@ -101,7 +101,7 @@ FOVEA_HD inline float tanh(float x) {
   p = p * s + 1.333144221e-1f;
   p = p * s - 3.333328194e-1f;
   float near = x + x * s * p, far = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
-  return a < 0.625f ? near : copysign(far, x);
+  return copysign(a < 0.625f ? near : far, x);
 }
 FOVEA_HD inline double tanh(double x) {
   return ::tanh(x);
