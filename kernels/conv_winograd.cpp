@@ -28,6 +28,12 @@ int64_t ceil_div(int64_t n, int64_t unit) {
 template <int Size, class Pointer>
 void pixels_at(Pointer image, int64_t h, int64_t w, int64_t channels, int64_t y, int64_t x, Pointer outside,
                Pointer (&pixels)[Size * Size]) {
+  if (y >= 0 && x >= 0 && y + Size <= h && x + Size <= w) {
+    Pointer row = image + (y * w + x) * channels;
+    for (int i = 0; i < Size; ++i, row += w * channels)
+      for (int j = 0; j < Size; ++j) pixels[i * Size + j] = row + j * channels;
+    return;
+  }
   for (int i = 0; i < Size; ++i) {
     Pointer row = image + ((y + i) * w + x) * channels;
     bool inside = uint64_t(y + i) < uint64_t(h);
@@ -69,6 +75,25 @@ void transform_input(const Conv2dShape& s, const Tiles& tiles, const float* x, c
   }
 }
 
+// W of channels [k, k + channels) of tiles [first, first + rows).
+template <Isa I>
+void transform_gradient(const Conv2dShape& s, const Tiles& tiles, const float* dy, const float* zeros, int64_t first,
+                        int64_t rows, int64_t k, int64_t channels, float* w, const Block& block) {
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t tile = first + row;
+    const float* pixels[16];
+    pixels_at<4>(dy + tiles.image(tile) * s.out_h() * s.out_w() * s.k + k, s.out_h(), s.out_w(), s.k, tiles.y(tile),
+                 tiles.x(tile), zeros, pixels);
+    gradient_tile<I>(pixels, channels, w + row * kLine, block.panel, block.position);
+  }
+}
+
+const float* zero_channels(Scratch& scratch, int64_t channels) {
+  float* zeros = scratch.take<float>(size_t(channels));
+  std::fill_n(zeros, channels, 0.0f);
+  return zeros;
+}
+
 // Transformed weights: a panel of lines for each group of 16 outputs and position, so that the weights of a group lie
 // in one piece; one line apart, for the cache's sake.
 struct Weights {
@@ -88,16 +113,13 @@ void convolve(const Conv2dShape& s, const float* x, const float* u, const float*
   Tiles tiles(s.n, s.out_h(), s.out_w());
   Weights weights(s.c);
   int64_t c_groups = s.c / kLine, k_groups = s.k / kLine;
-  int64_t rows = round_up(
-      std::min<int64_t>(s.c * s.k > 96 * 96 && s.c * s.k <= 192 * 192 ? 24 : 48, ceil_div(tiles.count, threads())),
-      kRows);
+  int64_t rows = round_up(std::min<int64_t>(s.c * s.k <= 96 * 96 ? 48 : 24, ceil_div(tiles.count, threads())), kRows);
   int64_t k_chunk = std::min<int64_t>(k_groups, s.c <= 192 ? 4 : 16), c_chunk = std::min<int64_t>(c_groups, 8);
   Block v_block(rows, c_groups), m_block(rows, k_chunk);
   int64_t blocks = ceil_div(tiles.count, rows);
 
   Scratch scratch;
-  float* zeros = scratch.take<float>(size_t(s.c));
-  std::fill_n(zeros, s.c, 0.0f);
+  const float* zeros = zero_channels(scratch, s.c);
   size_t per_thread = v_block.size() + m_block.size() + size_t(s.k);
   float* all = scratch.take<float>(per_thread * size_t(threads()));
 #pragma omp parallel num_threads(threads())
@@ -188,77 +210,51 @@ void backward_data(const Conv2dShape& s, const float* dy, const float* weight, f
   });
 }
 
-template <Isa I>
-static void transform_gradient(const Conv2dShape& s, const Tiles& tiles, const float* dy, const float* zeros,
-                               int64_t first, int64_t rows, float* w, const Block& block) {
-  for (int64_t row = 0; row < rows; ++row) {
-    int64_t tile = first + row;
-    const float* pixels[16];
-    pixels_at<4>(dy + tiles.image(tile) * s.out_h() * s.out_w() * s.k, s.out_h(), s.out_w(), s.k, tiles.y(tile),
-                 tiles.x(tile), zeros, pixels);
-    gradient_tile<I>(pixels, s.k, w + row * kLine, block.panel, block.position);
-  }
-}
-
+// The sums over tiles are cut into chunks of 256 outputs and into partial sums over equal shares of the tiles, so many
+// that every thread has one; each is worked on by one thread in one order, and the partial sums are added in order.
 void backward_weights(const Conv2dShape& s, const float* x, const float* dy, float* dweight) {
   Tiles tiles(s.n, s.out_h(), s.out_w());
   int64_t c_groups = s.c / kLine, k_groups = s.k / kLine;
-  Block d_block(s.k, c_groups);
+  int64_t k_chunk = std::min<int64_t>(k_groups, 16), chunks = ceil_div(k_groups, k_chunk);
+  int64_t rows = std::min<int64_t>(s.c * s.k <= 128 * 128 ? 32 : 64, tiles.count), blocks = ceil_div(tiles.count, rows);
+  Block v_block(rows, c_groups), w_block(rows, k_chunk), d_block(k_chunk * kLine, c_groups);
+  int64_t fitting = (int64_t(10) << 20) / int64_t(d_block.size() * sizeof(float)) / chunks;
+  int64_t wanted = std::max(std::min<int64_t>(fitting, 8), ceil_div(std::max(threads(), 2), chunks));
+  int64_t partials = std::min(blocks, wanted);
+
   Scratch scratch;
-  float* zeros = scratch.take<float>(size_t(std::max(s.c, s.k)));
-  std::fill_n(zeros, std::max(s.c, s.k), 0.0f);
-  bool local = s.c * s.k <= 96 * 96;
-  int64_t rows = std::min<int64_t>(local ? 48 : 512, tiles.count);
-  int64_t row_chunk = 128;
-  int64_t blocks = ceil_div(tiles.count, rows);
-  int64_t partials = local ? std::min<int64_t>(blocks, 16) : 1;
-  Block v_block(rows, c_groups), w_block(rows, k_groups);
-  float* d = scratch.take<float>(d_block.size() * size_t(partials));
-  size_t per_block = v_block.size() + w_block.size();
-  float* all = scratch.take<float>(per_block * size_t(local ? threads() : 1));
+  const float* zeros = zero_channels(scratch, std::max(s.c, s.k));
+  float* d = scratch.take<float>(d_block.size() * size_t(partials * chunks));
+  size_t per_thread = v_block.size() + w_block.size();
+  float* all = scratch.take<float>(per_thread * size_t(threads()));
   with_isa([&]<Isa I>() {
 #pragma omp parallel num_threads(threads())
     {
-      if (local) {
-        float* v = all + size_t(omp_get_thread_num()) * per_block;
-        float* w = v + v_block.size();
-#pragma omp for schedule(dynamic)
+      float* v = all + size_t(omp_get_thread_num()) * per_thread;
+      float* w = v + v_block.size();
+#pragma omp for schedule(dynamic) collapse(2)
+      for (int64_t chunk = 0; chunk < chunks; ++chunk)
         for (int64_t p = 0; p < partials; ++p) {
-          float* sum = d + size_t(p) * d_block.size();
+          int64_t k = chunk * k_chunk, k_count = std::min(k_chunk, k_groups - k);
+          float* sum = d + size_t(chunk * partials + p) * d_block.size();
           int64_t begin = blocks * p / partials, end = blocks * (p + 1) / partials;
           for (int64_t b = begin; b < end; ++b) {
             int64_t first = b * rows, count = std::min(rows, tiles.count - first);
             transform_input<I>(s, tiles, x, zeros, first, count, v, v_block);
-            transform_gradient<I>(s, tiles, dy, zeros, first, count, w, w_block);
+            transform_gradient<I>(s, tiles, dy, zeros, first, count, k * kLine, k_count * kLine, w, w_block);
             for (int64_t i = 0; i < kPositions; ++i)
               multiply_transposed<I>(w + i * w_block.position, w_block.panel, v + i * v_block.position, v_block.panel,
-                                     sum + i * d_block.position, d_block.panel, count, k_groups, c_groups, b > begin);
+                                     sum + i * d_block.position, d_block.panel, count, k_count, c_groups, b > begin);
           }
         }
-      } else {
-        float* v = all;
-        float* w = v + v_block.size();
-        for (int64_t b = 0; b < blocks; ++b) {
-          int64_t first = b * rows, count = std::min(rows, tiles.count - first);
-#pragma omp for schedule(dynamic, 8)
-          for (int64_t row = 0; row < count; ++row) {
-            transform_input<I>(s, tiles, x, zeros, first + row, 1, v + row * kLine, v_block);
-            transform_gradient<I>(s, tiles, dy, zeros, first + row, 1, w + row * kLine, w_block);
-          }
-#pragma omp for schedule(dynamic)
-          for (int64_t i = 0; i < kPositions; ++i)
-            for (int64_t row = 0; row < count; row += row_chunk)
-              multiply_transposed<I>(w + i * w_block.position + row * kLine, w_block.panel,
-                                     v + i * v_block.position + row * kLine, v_block.panel, d + i * d_block.position,
-                                     d_block.panel, std::min(row_chunk, count - row), k_groups, c_groups,
-                                     b > 0 || row > 0);
-        }
-      }
 #pragma omp for collapse(2)
       for (int64_t k = 0; k < s.k; ++k)
-        for (int64_t c = 0; c < c_groups; ++c)
-          weight_gradient_line<I>(d + c * d_block.panel + k * kLine, d_block.position, partials,
-                                  int64_t(d_block.size()), dweight + k * 9 * s.c + c * kLine, s.c);
+        for (int64_t c = 0; c < c_groups; ++c) {
+          int64_t chunk = k / (k_chunk * kLine), row = k % (k_chunk * kLine);
+          weight_gradient_line<I>(d + chunk * partials * int64_t(d_block.size()) + c * d_block.panel + row * kLine,
+                                  d_block.position, partials, int64_t(d_block.size()),
+                                  dweight + k * 9 * s.c + c * kLine, s.c);
+        }
     }
   });
 }
