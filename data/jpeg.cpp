@@ -11,6 +11,8 @@
 #include <jerror.h>
 #include <jpeglib.h>
 #else
+#include <numeric>
+
 #include <fovea/data/stb.h>
 #endif
 
@@ -169,11 +171,33 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
 
 #else
 
+// stb_image (2022) writes past its tables when a Huffman table has more than 256 codes. Looks at every place where it
+// could find one: among the segments before the first scan, at any byte after that.
+static void check_huffman_tables(std::span<const uint8_t> bytes, const std::string& name) {
+  bool scanning = false;
+  for (size_t at = 2; at + 4 <= bytes.size();) {
+    const int marker = bytes[at] == 0xFF ? bytes[at + 1] : 0;
+    const size_t length = size_t(bytes[at + 2]) << 8 | bytes[at + 3];
+    if (marker == 0xC4) {
+      for (size_t table = at + 4; table < std::min(bytes.size(), at + 2 + length);) {
+        const auto counts = bytes.subspan(table).first(std::min<size_t>(17, bytes.size() - table)).subspan(1);
+        const size_t codes = std::accumulate(counts.begin(), counts.end(), size_t(0));
+        check(codes <= 256, "{}: corrupt JPEG, want at most 256 Huffman codes, got {}", name, codes);
+        table += 17 + codes;
+      }
+    }
+    scanning = scanning || marker == 0xDA;
+    const bool segment = !scanning && marker >= 0xC0 && marker <= 0xFE;
+    at += segment ? 2 + length : 1;
+  }
+}
+
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
   const JpegHeader header = jpeg_header(bytes, name);
   // stb_image fills what a truncated file lacks with gray; the end marker tells.
   const uint8_t end[] = {0xFF, 0xD9};
   check(std::find_end(bytes.begin(), bytes.end(), end, end + 2) != bytes.end(), "{}: truncated JPEG", name);
+  check_huffman_tables(bytes, name);
   return stb_decode(bytes, name, header.width, header.height);
 }
 

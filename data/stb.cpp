@@ -10,13 +10,17 @@ namespace {
 
 // A small PNG can claim to hold any number of bytes; 64 Mpixel of four 16-bit channels and the filters fit.
 constexpr size_t kMaxAllocation = size_t(1) << 30;
+// Zeroed, because a JPEG can name Huffman tables that it does not define.
+void* limited_malloc(size_t bytes) {
+  return bytes <= kMaxAllocation ? std::calloc(1, bytes) : nullptr;
+}
 void* limited_realloc(void* p, size_t bytes) {
   return bytes <= kMaxAllocation ? std::realloc(p, bytes) : nullptr;
 }
 
 }  // namespace
 
-#define STBI_MALLOC(bytes) limited_realloc(nullptr, bytes)
+#define STBI_MALLOC(bytes) limited_malloc(bytes)
 #define STBI_REALLOC(p, bytes) limited_realloc(p, bytes)
 #define STBI_FREE(p) std::free(p)
 #define STBI_MAX_DIMENSIONS 65536
