@@ -94,10 +94,11 @@ void normalize_rows(const RowBlock& block, const Columns<accumulator_t<T>>& colu
   }
 }
 
-template <Mask M, class A>
-static inline A masked(A dy, A distance, A scale, A shift, A y) {
-  if constexpr (M == Mask::from_x) return distance * scale + shift > 0 ? dy : A(0);
-  if constexpr (M == Mask::from_y) return y > 0 ? dy : A(0);
+// dy under the mask. Of scale, shift and y only what M needs is read: the others may be null.
+template <Mask M, class A, class T>
+static inline A masked(A dy, A distance, const A* scale, const A* shift, int64_t c, const T* y, int64_t i) {
+  if constexpr (M == Mask::from_x) return distance * scale[c] + shift[c] > 0 ? dy : A(0);
+  if constexpr (M == Mask::from_y) return A(y[i]) > 0 ? dy : A(0);
   return dy;
 }
 
@@ -118,7 +119,7 @@ static void gradient_sums_with(const RowBlock& block, const Columns<accumulator_
       for (int k = 0; k < Rows; ++k) {
         const int64_t i = offset + k * stride + c;
         A distance = A(x[i]) - mean[c];
-        A g = masked<M>(A(dy[i]), distance, scale[c], shift[c], M == Mask::from_y ? A(y[i]) : A(0));
+        A g = masked<M>(A(dy[i]), distance, scale, shift, c, y, i);
         if constexpr (Keep) put(kept + i, g);
         sum += g;
         moment += g * distance;
@@ -156,7 +157,7 @@ static void gradient_rows_with(const RowBlock& block, const Columns<accumulator_
 #pragma omp simd
     for (int64_t c = 0; c < cols; ++c) {
       A distance = A(row[c]) - mean[c];
-      A g = masked<M>(A(grad[c]), distance, scale[c], shift[c], A(0));
+      A g = masked<M>(A(grad[c]), distance, scale, shift, c, grad, c);
       put(out + c, fa[c] * g + (fb[c] * distance + fc[c]));
     }
   });
