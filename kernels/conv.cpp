@@ -8,6 +8,7 @@
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/scratch.h>
 #ifdef FOVEA_ONEDNN
+#include <fovea/kernels/conv_columns.h>
 #include <fovea/kernels/conv_onednn.h>
 #endif
 
@@ -217,6 +218,8 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
   }
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::backward_weights(s, x, dy, dweight);
+  if constexpr (std::is_same_v<T, bf16>)
+    if (columns::fits(s)) return columns::backward_weights(context, s, x, dy, dweight);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_backward_weights(s, x, dy, dweight)) return;
