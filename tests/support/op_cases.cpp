@@ -117,11 +117,13 @@ std::vector<OpCase> reduce_cases();
 std::vector<OpCase> shape_cases();
 std::vector<OpCase> linear_cases();
 std::vector<OpCase> loss_cases();
+std::vector<OpCase> attention_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
+        attention_cases(),
         loss_cases(),
         linear_cases(),
         arith_cases(),

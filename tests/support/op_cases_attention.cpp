@@ -1,0 +1,26 @@
+#include "support/op_cases.h"
+
+namespace fovea::testing {
+
+std::vector<OpCase> attention_cases() {
+  auto heads = [](AttentionOptions options = {}) {
+    return [options](const Inputs& in) {
+      AttentionOptions all = options;
+      if (in.size() > 1) all.key_mask = in[1];
+      return attention(in[0], all);
+    };
+  };
+  return {
+      {"attention", {{{2, 5, 3, 2, 4}}}, heads()},
+      {"attention of one token", {{{2, 1, 3, 1, 3}}}, heads()},
+      {"attention one past a strip", {{{1, 49, 3, 1, 2}}}, heads()},
+      {"attention of uneven width", {{{1, 7, 3, 3, 17}}}, heads({.scale = 0.3})},
+      {"attention causal", {{{2, 11, 3, 2, 3}}}, heads({.causal = true})},
+      {"attention causal over two strips", {{{1, 53, 3, 1, 2}}}, heads({.causal = true})},
+      {"attention with masked keys", {{{3, 9, 3, 2, 4}}, {{3, 9}, Fill::mask}}, heads()},
+      {"attention causal with masked keys", {{{3, 9, 3, 2, 4}}, {{3, 9}, Fill::mask}}, heads({.causal = true})},
+      {"attention of an empty batch", {{{0, 4, 3, 2, 4}}}, heads()},
+  };
+}
+
+}  // namespace fovea::testing
