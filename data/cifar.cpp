@@ -49,13 +49,15 @@ static DatasetPtr read_records(const fs::path& dir, const std::vector<std::strin
                                          std::move(labels), classes, dir.string());
 }
 
-static void check_folder(const char* kind, const fs::path& dir) {
+// `dir`, or the folder in it that the published archive unpacks to.
+static fs::path binary_folder(const char* kind, const fs::path& dir, const char* archive) {
   std::error_code error;
   check(fs::is_directory(dir, error), "{}: no folder {}", kind, dir.string());
+  return fs::is_directory(dir / archive, error) ? dir / archive : dir;
 }
 
-Split cifar10(const fs::path& dir) {
-  check_folder("cifar10", dir);
+Split cifar10(const fs::path& folder) {
+  const fs::path dir = binary_folder("cifar10", folder, "cifar-10-batches-bin");
   const std::vector<std::string> classes = class_names(dir / "batches.meta.txt", 10);
   return {read_records(
               dir, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
@@ -63,8 +65,8 @@ Split cifar10(const fs::path& dir) {
           read_records(dir, {"test_batch.bin"}, 1, 0, classes)};
 }
 
-Split cifar100(const fs::path& dir, bool coarse) {
-  check_folder("cifar100", dir);
+Split cifar100(const fs::path& folder, bool coarse) {
+  const fs::path dir = binary_folder("cifar100", folder, "cifar-100-binary");
   const std::vector<std::string> classes =
       class_names(dir / (coarse ? "coarse_label_names.txt" : "fine_label_names.txt"), coarse ? 20 : 100);
   const size_t which = coarse ? 0 : 1;

@@ -164,6 +164,10 @@ TEST_CASE("CIFAR's binary files are read", "[data][datasets]") {
   CHECK(open_dataset("cifar100:" + folder.path().string()).train->label(0) == 99);
   CHECK(cifar100(folder.path(), true).train->label(0) == 19);
   CHECK(cifar100(folder.path(), true).train->classes().size() == 20);
+  fs::create_directory(folder / "cifar-100-binary");
+  write_file(folder / "cifar-100-binary" / "train.bin", cifar_records(2, {{1, 2}}));
+  write_file(folder / "cifar-100-binary" / "test.bin", cifar_records(2, {{3, 4}}));
+  CHECK(cifar100(folder.path()).test->label(0) == 4);
 }
 
 TEST_CASE("bad CIFAR files are refused by name", "[data][datasets]") {
