@@ -4,11 +4,11 @@
 #include <atomic>
 #include <type_traits>
 
+#include <fovea/kernels/conv_columns.h>
 #include <fovea/kernels/conv_winograd.h>
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/scratch.h>
 #ifdef FOVEA_ONEDNN
-#include <fovea/kernels/conv_columns.h>
 #include <fovea/kernels/conv_onednn.h>
 #endif
 
@@ -175,6 +175,8 @@ void conv2d_forward(Cpu& context, const Conv2dShape& s, const T* x, const accumu
   if (output_size(s) == 0) return;
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::forward(s, x, weight, bias, y);
+  if constexpr (!std::is_same_v<T, double>)
+    if (columns::pays<T>(s)) return columns::forward(s, x, weight, bias, y);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_forward(s, x, weight, bias, y)) return;
@@ -185,6 +187,8 @@ void conv2d_forward(Cpu& context, const Conv2dShape& s, const T* x, const accumu
     conv2d_forward<float>(context, s, widened(context, scratch, x, input_size(s)), weight, bias, wide);
     cast(context, wide, y, output_size(s));
   } else {
+    if constexpr (std::is_same_v<T, float>)
+      if (s.groups == 1) return columns::forward(s, x, weight, bias, y);
     direct_forward(s, x, weight, bias, y);
   }
 }
@@ -194,6 +198,8 @@ void conv2d_backward_data(Cpu& context, const Conv2dShape& s, const T* dy, const
   if (input_size(s) == 0) return;
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::backward_data(s, dy, weight, dx);
+  if constexpr (!std::is_same_v<T, double>)
+    if (columns::pays_backward_data<T>(s)) return columns::backward_data(s, dy, weight, dx);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_backward_data(s, dy, weight, dx)) return;
@@ -204,6 +210,8 @@ void conv2d_backward_data(Cpu& context, const Conv2dShape& s, const T* dy, const
     conv2d_backward_data<float>(context, s, widened(context, scratch, dy, output_size(s)), weight, wide);
     cast(context, wide, dx, input_size(s));
   } else {
+    if constexpr (std::is_same_v<T, float>)
+      if (s.groups == 1) return columns::backward_data(s, dy, weight, dx);
     direct_backward_data(s, dy, weight, dx);
   }
 }
@@ -218,8 +226,8 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
   }
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::backward_weights(s, x, dy, dweight);
-  if constexpr (std::is_same_v<T, bf16>)
-    if (columns::fits(s)) return columns::backward_weights(context, s, x, dy, dweight);
+  if constexpr (!std::is_same_v<T, double>)
+    if (columns::pays_backward_weights<T>(s)) return columns::backward_weights(s, x, dy, dweight);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_backward_weights(s, x, dy, dweight)) return;
@@ -229,6 +237,8 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
     const float* wide = widened(context, scratch, x, input_size(s));
     conv2d_backward_weights<float>(context, s, wide, widened(context, scratch, dy, output_size(s)), dweight, nullptr);
   } else {
+    if constexpr (std::is_same_v<T, float>)
+      if (s.groups == 1) return columns::backward_weights(s, x, dy, dweight);
     direct_backward_weights(s, x, dy, dweight);
   }
 }

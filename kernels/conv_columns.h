@@ -1,16 +1,25 @@
 #pragma once
 
-// Private to kernels/conv*.cpp: the weight gradient as one matrix product, dy^T times the patches of x laid out as
-// rows.
+// Private to kernels/conv*.cpp: convolutions of one group as products of matrices. The patches that the outputs read
+// are gathered into the rows of a matrix, a slice at a time, and multiplied with the weights.
 #include <fovea/kernels/conv.h>
 
 namespace fovea::kernels::columns {
 
-// Where this beats oneDNN's direct bf16 kernels: small output maps and 1x1 kernels, whose patches are few. There the
-// direct kernels' tiles stay half empty (measured on a CPU with AMX: 2.7 times as long at 4x4 maps of 512 channels).
-bool fits(const Conv2dShape& shape);
+// Where these beat oneDNN's direct kernels, whose tiles stay half empty on small maps, and in bf16 with 1x1 kernels
+// (measured on a CPU with AMX; 1.3 to 6 times at 4x4 maps of 512 channels).
+template <class T>
+bool pays(const Conv2dShape& shape);  // forward
+template <class T>
+bool pays_backward_data(const Conv2dShape& shape);
+template <class T>
+bool pays_backward_weights(const Conv2dShape& shape);
 
-// Needs room for the patches: n * out_h * out_w * kh * kw * c elements (none for 1x1 kernels of stride 1).
-void backward_weights(Cpu& context, const Conv2dShape& shape, const bf16* x, const bf16* dy, float* dweight);
+template <class T>
+void forward(const Conv2dShape& shape, const T* x, const float* weight, const float* bias, T* y);
+template <class T>
+void backward_data(const Conv2dShape& shape, const T* dy, const float* weight, T* dx);
+template <class T>
+void backward_weights(const Conv2dShape& shape, const T* x, const T* dy, float* dweight);
 
 }  // namespace fovea::kernels::columns
