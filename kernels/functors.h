@@ -151,7 +151,7 @@ struct Clamp {
   }
   template <class T>
   FOVEA_HD T df(T x) const {
-    return x < T(low) ? T(0) : x > T(high) ? T(0) : T(1);
+    return (x > T(low)) & (x < T(high)) ? T(1) : T(0);
   }
 };
 

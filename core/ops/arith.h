@@ -28,7 +28,7 @@ Tensor sqrt(const Tensor& x);
 Tensor square(const Tensor& x);
 Tensor pow(const Tensor& x, double exponent);
 Tensor abs(const Tensor& x);                             // gradient 0 at 0
-Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 inside and on the bounds, as in PyTorch
+Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 between the bounds, 0 on them, as in PyTorch 2.15
 
 // Comparisons give u8: 1 where true. Any dtype, not differentiable.
 Tensor operator==(const Tensor& a, const Tensor& b);
@@ -47,7 +47,8 @@ Tensor operator>=(const Tensor& a, double b);
 // a where condition (u8) is not 0, else b; the three broadcast.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
-// In place: y += alpha * x and y *= alpha, same shape and dtype. They throw Error while gradients are recorded if y requires one.
+// In place: y += alpha * x and y *= alpha, same shape and dtype. They throw Error while gradients are recorded if y
+// requires one.
 Tensor& add_(Tensor& y, const Tensor& x, double alpha = 1);
 Tensor& mul_(Tensor& y, double alpha);
 

@@ -4,12 +4,13 @@
 
 #include <fovea/core/tensor.h>
 
-// Reductions. `dims` empty means all dimensions; negative counts from the end. Sums accumulate in f32 (f64 for f64).
+// Reductions. Name std as fovea::std where namespace std is used too. `dims` empty means all dimensions; negative
+// counts from the end. Sums accumulate in f32 (f64 for f64).
 namespace fovea {
 
 Tensor sum(const Tensor& x, const std::vector<int>& dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, const std::vector<int>& dims = {}, bool keepdim = false);
-Tensor max(const Tensor& x, const std::vector<int>& dims = {}, bool keepdim = false);  // PyTorch's amax: ties share the gradient
+Tensor max(const Tensor& x, const std::vector<int>& dims = {}, bool keepdim = false);  // amax: ties share
 Tensor min(const Tensor& x, const std::vector<int>& dims = {}, bool keepdim = false);
 Tensor var(const Tensor& x, const std::vector<int>& dims = {}, double correction = 1, bool keepdim = false);
 Tensor std(const Tensor& x, const std::vector<int>& dims = {}, double correction = 1, bool keepdim = false);

