@@ -30,7 +30,7 @@ std::string to_string(const Machine& machine);
 // One measurement. bytes and flops are the least that a call must move and compute; 0 leaves the column empty.
 struct Row {
   std::string name, shape, dtype, pass;
-  Timing timing;
+  Timing timing{};
   double bytes = 0, flops = 0;
 };
 
