@@ -12,11 +12,12 @@ int main() {
   data::Loader loader(data::open_dataset("synthetic:256").train, data::simclr_views(32), {.batch_size = 64});
   models::SimClr model(models::resnet18({.width = 8, .cifar_stem = true}));
   nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = 5e-4}), {.lr = 0.06, .momentum = 0.9});
-  while (auto batch = loader.next()) {  // one epoch, without labels
-    Tensor loss = losses::nt_xent(model(batch->views[0]), model(batch->views[1]), 0.5);
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.step();
-    std::printf("step %d: loss %.1f\n", int(batch->step), loss.item());
-  }
+  for (int epoch = 0; epoch < 2; ++epoch)
+    while (auto batch = loader.next()) {  // two views of each of 64 images; no labels
+      Tensor loss = losses::nt_xent(model(batch->views[0]), model(batch->views[1]), 0.5);
+      optimizer.zero_grad();
+      loss.backward();
+      optimizer.step();
+      std::printf("epoch %d, step %d: loss %.2f\n", epoch, int(batch->step), loss.item());
+    }
 }
