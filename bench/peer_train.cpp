@@ -79,11 +79,12 @@ PeerResult nt_xent_rows(int64_t rows, int64_t dim, double seconds) {
   Generator generator(1);
   Tensor z0 = randn({rows / 2, dim}, generator).set_requires_grad(),
          z1 = randn({rows / 2, dim}, generator).set_requires_grad();
-  const double before = peak_rss_mb();
   auto call = [&] {
     z0.zero_grad(), z1.zero_grad();
     losses::nt_xent(z0, z1, 0.5).backward();
   };
+  losses::nt_xent(z0.slice(0, 64), z1.slice(0, 64), 0.5).backward();  // what the program itself needs is not counted
+  const double before = peak_rss_mb();
   PeerResult result = rate(call, double(rows), "rows/s", seconds);
   result.details.push_back({"extra_mb", peak_rss_mb() - before});
   return result;
