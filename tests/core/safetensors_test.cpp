@@ -23,7 +23,7 @@ std::string file_of(const std::string& header, const std::string& data) {
 
 // The message of the Error that loading these bytes throws; empty when they load.
 std::string refusal(const std::string& bytes) {
-  TemporaryFolder folder;
+  static const TemporaryFolder folder;
   write_file(folder / "hostile.safetensors", bytes);
   try {
     load_safetensors(folder / "hostile.safetensors");
