@@ -75,8 +75,7 @@ void load_checkpoint(const std::filesystem::path& path, Checkpoint& checkpoint) 
     if (wanted == saved)
       note("optimiser " + wanted, state_differences(optimizer_state, optimizer, false));
     else
-      note("optimiser",
-           {saved.empty() ? "none was saved, want " + wanted : "a " + saved + " was saved, want " + wanted});
+      note("optimiser", {fmt::format("{} was saved, want {}", saved.empty() ? "none" : "a " + saved, wanted)});
   }
   std::map<std::string, Generator> restored;
   for (const auto& [name, generator] : checkpoint.generators)

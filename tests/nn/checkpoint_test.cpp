@@ -150,12 +150,12 @@ TEST_CASE("no truncated or damaged checkpoint is taken or crashes", "[nn]") {
   nn::Checkpoint checkpoint{&model, &optimizer, {{"default", &generator}}, {}};
   nn::save_checkpoint(folder / "good", checkpoint);
   std::string good = read_file(folder / "good");
-  for (size_t size = 0; size < good.size(); size += 1 + size % 7) {
+  for (size_t size = 0; size < good.size(); size += 13) {
     write_file(folder / "cut", good.substr(0, size));
     INFO(size);
     CHECK_THAT(refusal(folder / "cut", checkpoint), Catch::Contains("cut: "));
   }
-  for (size_t at = 0; at < good.size(); at += 1 + at % 5) {
+  for (size_t at = 0; at < good.size(); at += 7) {
     std::string bad = good;
     bad[at] = char(bad[at] ^ (1 << at % 8));
     write_file(folder / "bad", bad);
