@@ -33,6 +33,12 @@ bool usable<bf16>() {
   return isa() == Isa::avx512;
 }
 
+bool has_bf16_units() {
+  if (isa() != Isa::avx512) return false;
+  dnnl::cpu_isa best = dnnl::get_effective_cpu_isa();
+  return best == dnnl::cpu_isa::avx512_core_bf16 || best == dnnl::cpu_isa::avx512_core_amx;
+}
+
 Desc row_major(const Dims& dims, Type type) {
   Dims strides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<int64_t>(dims[i], 1);

@@ -36,6 +36,9 @@ bool usable<float>();
 template <>
 bool usable<bf16>();
 
+// True where bf16 products are at least twice as fast as float's.
+bool has_bf16_units();
+
 // Row-major dims; dims with strides of their own (transposed operands); a layout that oneDNN may choose.
 Desc row_major(const Dims& dims, Type type);
 inline Desc strided(const Dims& dims, Type type, const Dims& strides) {

@@ -3,12 +3,12 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <limits>
 #include <type_traits>
 
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/matmul_tile.h>
 #include <fovea/kernels/scratch.h>
+#include <fovea/kernels/topk_candidates.h>
 #include <fovea/kernels/topk_scan.h>
 
 namespace fovea::kernels {
@@ -16,15 +16,6 @@ namespace {
 
 constexpr int64_t kStrip = 48;      // rows of the bank that are in work at once, a multiple of every Tile::kRows
 constexpr int64_t kMaxGroup = 512;  // queries that share one pass over the bank
-
-template <class T>
-struct Candidate {
-  T value;
-  int32_t row;
-  bool operator<(const Candidate& other) const {  // nearer
-    return value > other.value || (value == other.value && row < other.row);
-  }
-};
 
 // The candidates of a group of queries: at least k of each are kept, in room for twice as many, and `limit` is what a
 // score must beat. Rows come in rising order, so that one that equals the limit is no nearer than those that are kept.
@@ -76,10 +67,9 @@ class Search {
     count_ = scratch_.take<int32_t>(size_t(team_ * group_));
     limit_ = scratch_.take<T>(size_t(team_ * group_));
     if (s_.metric == Metric::squared_distance) {
-      norms_ = scratch_.take<T>(size_t(s_.rows));
-      squared_norms<I>(bank, s_.rows, s_.dim, norms_);
       half_ = scratch_.take<T>(size_t(s_.rows));
-      for (int64_t i = 0; i < s_.rows; ++i) half_[i] = norms_[i] / 2;
+      squared_norms<I>(bank, s_.rows, s_.dim, half_);
+      for (int64_t i = 0; i < s_.rows; ++i) half_[i] *= T(0.5);
     }
   }
 
@@ -105,8 +95,8 @@ class Search {
       int64_t rows = std::min(kStrip, s_.rows - row);
       tile_gemm<I>(rows, count, s_.dim, Left<T>{bank_ + row * s_.dim, s_.dim, 1},
                    packed<I>(static_cast<const T*>(panels), s_.dim), scores, count, false);
-      if (half_) lower_scores<I>(scores, rows, count, half_ + row);
-      int64_t found = scan_scores<I>(scores, rows, count, candidates.limit, hits);
+      if (half_) lower_scores<I>(scores, count, rows, count, half_ + row);
+      int64_t found = scan_scores<I>(scores, count, rows, count, candidates.limit, hits);
       for (const Hit* hit = hits; hit != hits + found; ++hit)
         candidates.add(hit->col, scores[hit->row * count + hit->col], int32_t(row + hit->row));
     }
@@ -114,16 +104,9 @@ class Search {
 
   void write(int64_t query, int64_t i, Candidates<T>& candidates, T* values, int64_t* index) {
     int64_t found = candidates.finish(i);
-    const Candidate<T>* nearest = candidates.kept + i * room_;
-    T none = std::numeric_limits<T>::infinity(), norm = 0;
-    if (half_) squared_norms<I>(queries_ + query * s_.dim, 1, s_.dim, &norm);
-    for (int64_t j = 0; j < s_.k; ++j) {
-      index[j] = j < found ? nearest[j].row : -1;
-      if (half_)
-        values[j] = j < found ? std::max(T(0), norm - 2 * nearest[j].value) : none;
-      else
-        values[j] = j < found ? nearest[j].value : -none;
-    }
+    T norm = 0;
+    squared_norms<I>(queries_ + query * s_.dim, 1, s_.dim, &norm);
+    write_neighbours(s_, candidates.kept + i * room_, found, norm, values, index);
   }
 
   Scratch scratch_;
@@ -131,7 +114,7 @@ class Search {
   const T *queries_, *bank_;
   int team_;
   int64_t group_, room_;
-  T *panels_, *scores_, *limit_, *norms_ = nullptr, *half_ = nullptr;
+  T *panels_, *scores_, *limit_, *half_ = nullptr;
   Candidate<T>* kept_;
   Hit* hits_;
   int32_t* count_;
@@ -150,7 +133,14 @@ void topk(Cpu& ctx, const TopK& shape, const T* queries, const T* bank, accumula
     cast(ctx, bank, wide_bank, shape.rows * shape.dim);
     topk<float>(ctx, shape, wide_queries, wide_bank, values, index);
   } else {
-    with_isa([&]<Isa I>() { Search<I, T>(shape, queries, bank).run(values, index); });
+    auto exact = [&](const TopK& some, const T* some_queries, T* some_values, int64_t* some_index) {
+      with_isa([&]<Isa I>() { Search<I, T>(some, some_queries, bank).run(some_values, some_index); });
+    };
+#ifdef FOVEA_ONEDNN
+    if constexpr (std::is_same_v<T, float>)
+      if (screen_pays(shape)) return topk_screened(shape, queries, bank, values, index, exact);
+#endif
+    exact(shape, queries, values, index);
   }
 }
 template void topk<float>(Cpu&, const TopK&, const float*, const float*, float*, int64_t*);

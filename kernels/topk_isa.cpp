@@ -1,4 +1,6 @@
+#include <fovea/kernels/stream.h>
 #include <fovea/kernels/topk_scan.h>
+#include <fovea/kernels/vector_math.h>
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -6,9 +8,9 @@
 namespace fovea::kernels {
 
 template <Isa I, class T>
-int64_t scan_scores(const T* s, int64_t rows, int64_t cols, const T* limit, Hit* hits) {
+int64_t scan_scores(const T* s, int64_t ld, int64_t rows, int64_t cols, const T* limit, Hit* hits) {
   int64_t count = 0;
-  for (int64_t r = 0; r < rows; ++r, s += cols) {
+  for (int64_t r = 0; r < rows; ++r, s += ld) {
     int64_t c = 0;
 #if defined(__AVX512F__)
     if constexpr (sizeof(T) == 4) {
@@ -32,9 +34,9 @@ int64_t scan_scores(const T* s, int64_t rows, int64_t cols, const T* limit, Hit*
 }
 
 template <Isa I, class T>
-void lower_scores(T* s, int64_t rows, int64_t cols, const T* half) {
+void lower_scores(T* s, int64_t ld, int64_t rows, int64_t cols, const T* half) {
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) s[r * cols + c] -= half[r];
+    for (int64_t c = 0; c < cols; ++c) s[r * ld + c] -= half[r];
 }
 
 template <Isa I, class T>
@@ -47,9 +49,29 @@ void squared_norms(const T* x, int64_t rows, int64_t dim, T* norms) {
   }
 }
 
-#define FOVEA_INSTANTIATE(T)                                                      \
-  template int64_t scan_scores<kIsa>(const T*, int64_t, int64_t, const T*, Hit*); \
-  template void lower_scores<kIsa>(T*, int64_t, int64_t, const T*);               \
+template <Isa I>
+void round_rows(const float* x, int64_t rows, int64_t dim, bf16* rounded, float* norm, float* error) {
+  for (int64_t r = 0; r < rows; ++r, x += dim) {
+    if (rounded)
+      for (int64_t d = 0; d < dim; ++d) put(rounded + r * dim + d, x[d]);
+    if (!norm) continue;
+    float squares = 0, lost = 0;
+#pragma omp simd reduction(+ : squares, lost)
+    for (int64_t d = 0; d < dim; ++d) {
+      bf16 nearest;
+      put(&nearest, x[d]);
+      float rest = x[d] - float(nearest);
+      squares += x[d] * x[d];
+      lost += rest * rest;
+    }
+    norm[r] = math::sqrt(squares), error[r] = math::sqrt(lost);
+  }
+}
+template void round_rows<kIsa>(const float*, int64_t, int64_t, bf16*, float*, float*);
+
+#define FOVEA_INSTANTIATE(T)                                                               \
+  template int64_t scan_scores<kIsa>(const T*, int64_t, int64_t, int64_t, const T*, Hit*); \
+  template void lower_scores<kIsa>(T*, int64_t, int64_t, int64_t, const T*);               \
   template void squared_norms<kIsa>(const T*, int64_t, int64_t, T*);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)
