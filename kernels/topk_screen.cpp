@@ -16,7 +16,7 @@ namespace {
 namespace dnn = onednn;
 
 constexpr int64_t kGroup = 1024;  // queries that share one pass over the bank
-constexpr int64_t kBlock = 1024;  // rows of the bank in one product
+constexpr int64_t kBlock = 512;   // rows of the bank in one product
 constexpr int64_t kPart = 128;    // queries whose scores one thread looks through at a time
 constexpr int64_t kStrip = 48;    // rows that are looked through, or compared exactly, at a time
 
@@ -24,20 +24,22 @@ constexpr int64_t kStrip = 48;    // rows that are looked through, or compared e
 // lies more than two margins below the k-th best score.
 struct Shortlist {
   Candidate<float>* kept;
-  int64_t room, count = 0;
+  int64_t room, count, next;  // next: the count at which it pays to look what can be ruled out
   float margin, limit;
 
   bool overflowed() const { return limit == std::numeric_limits<float>::infinity(); }
   void add(float score, int32_t row, int64_t k) {
     if (!(score > limit)) return;
     kept[count++] = {score, row};
-    if (count < room) return;
+    if (count < next) return;
     shorten(k);
+    next = std::min(count + k + kStrip, room);
     if (count > room * 3 / 4) limit = std::numeric_limits<float>::infinity();
   }
   void shorten(int64_t k) {
     if (count < k) return;
-    std::nth_element(kept, kept + k - 1, kept + count);
+    auto higher = [](const Candidate<float>& a, const Candidate<float>& b) { return a.value > b.value; };
+    std::nth_element(kept, kept + k - 1, kept + count, higher);
     limit = kept[k - 1].value - 2 * margin;
     count =
         std::remove_if(kept + k, kept + count, [&](const Candidate<float>& c) { return !(c.value > limit); }) - kept;
@@ -140,7 +142,7 @@ class Screen {
       float margin = 1.01f * rounding + summing;
       bool usable = margin > 1e-18f && margin < 1e18f;  // clear of underflow and overflow
       limit_[i] = usable ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity();
-      list_[size_t(i)] = {kept_ + i * room_, room_, 0, margin, limit_[i]};
+      list_[size_t(i)] = {kept_ + i * room_, room_, 0, 2 * s_.k + kStrip, margin, limit_[i]};
     }
   }
 
@@ -175,6 +177,10 @@ class Screen {
     }
   }
 
+  void fetch_row(const float* row) const {
+    for (int64_t d = 0; d < s_.dim; d += kLanes) __builtin_prefetch(row + d);
+  }
+
   // Exact scores of a query's shortlist, each a sum in the order of tile_gemm.
   void compare(int64_t query, Shortlist& list, float* values, int64_t* index) {
     list.shorten(s_.k);
@@ -185,8 +191,10 @@ class Screen {
       for (int64_t lane = 0; lane < kLanes; ++lane) spread[d * kLanes + lane] = lane == 0 ? q[d] : 0;
     for (int64_t i = 0; i < list.count; i += kStrip) {
       int64_t rows = std::min(kStrip, list.count - i);
-      for (int64_t r = 0; r < rows; ++r)
+      for (int64_t r = 0; r < rows; ++r) {
+        if (i + r + 2 < list.count) fetch_row(bank_ + int64_t(list.kept[i + r + 2].row) * s_.dim);
         std::copy_n(bank_ + int64_t(list.kept[i + r].row) * s_.dim, s_.dim, gathered + r * s_.dim);
+      }
       with_isa([&]<Isa I>() {
         tile_gemm<I>(rows, 1, s_.dim, Left<float>{gathered, s_.dim, 1}, Right<float>{spread, kLanes, 0}, dots, 1,
                      false);
