@@ -12,13 +12,25 @@ namespace fovea {
 static thread_local bool recording = true;
 static thread_local bool autocasting = false;
 
-NoGrad::NoGrad() : previous_(recording) { recording = false; }
-NoGrad::~NoGrad() { recording = previous_; }
-bool grad_enabled() { return recording; }
+NoGrad::NoGrad() : previous_(recording) {
+  recording = false;
+}
+NoGrad::~NoGrad() {
+  recording = previous_;
+}
+bool grad_enabled() {
+  return recording;
+}
 
-Autocast::Autocast(bool on) : previous_(autocasting) { autocasting = on; }
-Autocast::~Autocast() { autocasting = previous_; }
-bool autocast_enabled() { return autocasting; }
+Autocast::Autocast(bool on) : previous_(autocasting) {
+  autocasting = on;
+}
+Autocast::~Autocast() {
+  autocasting = previous_;
+}
+bool autocast_enabled() {
+  return autocasting;
+}
 
 // The part of Tensor that only autograd may touch.
 struct TensorAccess {
@@ -30,33 +42,63 @@ struct TensorAccess {
     out.impl_->meta = std::move(meta);
     return out;
   }
-  static bool owns_its_memory_alone(const Tensor& t) { return t.impl_.use_count() == 1 && t.impl_->storage.use_count() == 1; }
+  static bool owns_its_memory_alone(const Tensor& t) {
+    return t.impl_.use_count() == 1 && t.impl_->storage.use_count() == 1;
+  }
 };
 
 Tensor gradient_memory(const Tensor& dy) {
   return TensorAccess::owns_its_memory_alone(dy) ? dy : Tensor::empty_like(dy);
 }
 
-std::shared_ptr<GradMeta> grad_meta(const Tensor& t) { return TensorAccess::meta(t); }
+// Nodes that only `node` still holds, through its inputs, move to `pending`.
+static void release_inputs(Node& node, std::vector<std::shared_ptr<Node>>& pending) {
+  node.backward = nullptr;  // it may hold the inputs too
+  for (std::shared_ptr<GradMeta>& input : node.inputs)
+    if (input && input.use_count() == 1 && input->node) pending.push_back(std::move(input->node));
+  node.inputs.clear();
+}
+
+Node::~Node() {
+  std::vector<std::shared_ptr<Node>> pending;
+  release_inputs(*this, pending);
+  while (!pending.empty()) {
+    std::shared_ptr<Node> node = std::move(pending.back());
+    pending.pop_back();
+    if (node.use_count() == 1) release_inputs(*node, pending);
+  }
+}
+
+std::shared_ptr<GradMeta> grad_meta(const Tensor& t) {
+  return TensorAccess::meta(t);
+}
 
 Tensor record(const char* name, const Tensor& result, std::span<const Tensor> inputs, BackwardFunction backward) {
   bool wanted = false;
   for (const Tensor& t : inputs) wanted |= t.defined() && t.requires_grad();
   if (!recording || !wanted) return result;
-  auto node = std::make_shared<Node>(Node{name, {}, std::move(backward)});
+  auto node = std::make_shared<Node>();
+  node->name = name;
+  node->backward = std::move(backward);
   node->inputs.reserve(inputs.size());
-  for (const Tensor& t : inputs) node->inputs.push_back(t.defined() && t.requires_grad() ? TensorAccess::meta(t) : nullptr);
+  for (const Tensor& t : inputs)
+    node->inputs.push_back(t.defined() && t.requires_grad() ? TensorAccess::meta(t) : nullptr);
   auto meta = std::make_shared<GradMeta>(GradMeta{true, result.shape(), result.dtype(), {}, std::move(node), {}});
-  return TensorAccess::with_meta(result, std::move(meta));  // a new handle: the closure's captures never point back at it
+  return TensorAccess::with_meta(result,
+                                 std::move(meta));  // a new handle: the closure's captures never point back at it
 }
 
 Tensor record(const char* name, const Tensor& result, std::initializer_list<Tensor> inputs, BackwardFunction backward) {
   return record(name, result, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(backward));
 }
 
-bool Tensor::requires_grad() const { return impl().meta && impl().meta->requires_grad; }
+bool Tensor::requires_grad() const {
+  return impl().meta && impl().meta->requires_grad;
+}
 
-bool Tensor::is_leaf() const { return !impl().meta || !impl().meta->node; }
+bool Tensor::is_leaf() const {
+  return !impl().meta || !impl().meta->node;
+}
 
 Tensor& Tensor::set_requires_grad(bool on) {
   check(is_leaf(), "set_requires_grad: want a leaf, got the result of {}", is_leaf() ? "" : impl().meta->node->name);
@@ -69,11 +111,13 @@ Tensor& Tensor::set_requires_grad(bool on) {
   return *this;
 }
 
-Tensor Tensor::grad() const { return impl().meta ? impl().meta->grad : Tensor(); }
+Tensor Tensor::grad() const {
+  return impl().meta ? impl().meta->grad : Tensor();
+}
 
 void Tensor::set_grad(const Tensor& grad) {
-  check(!grad.defined() || (grad.shape() == shape() && impl().meta), "set_grad: want the gradient of a tensor {} that requires one",
-        shape());
+  check(!grad.defined() || (grad.shape() == shape() && impl().meta),
+        "set_grad: want the gradient of a tensor {} that requires one", shape());
   if (impl().meta) impl().meta->grad = grad;
 }
 
@@ -100,8 +144,8 @@ static std::vector<GradMeta*> topological_order(GradMeta* root) {
   return order;
 }
 
-// The first gradient is kept as it is. A later one is added in place if nobody else sees the sum's memory (an op may return
-// one tensor as the gradient of two inputs), else into new memory.
+// The first gradient is kept as it is. A later one is added in place if nobody else sees the sum's memory (an op may
+// return one tensor as the gradient of two inputs), else into new memory.
 static void accumulate(Tensor& sum, Tensor grad) {
   if (!sum.defined())
     sum = std::move(grad);
@@ -118,8 +162,8 @@ void Tensor::backward(bool retain_graph) const {
 
 void Tensor::backward(const Tensor& grad, bool retain_graph) const {
   check(requires_grad(), "backward: want a tensor that requires a gradient, got {}", shape());
-  check(grad.shape() == shape() && grad.dtype() == dtype(), "backward: want a gradient {} {}, got {} {}", name_of(dtype()), shape(),
-        name_of(grad.dtype()), grad.shape());
+  check(grad.shape() == shape() && grad.dtype() == dtype(), "backward: want a gradient {} {}, got {} {}",
+        name_of(dtype()), shape(), name_of(grad.dtype()), grad.shape());
   NoGrad no_grad;
   std::vector<GradMeta*> order = topological_order(impl_->meta.get());
   std::unordered_map<GradMeta*, Tensor> grads{{impl_->meta.get(), grad}};

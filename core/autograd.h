@@ -9,10 +9,11 @@
 // Reverse-mode differentiation. An op computes its result with kernels, then calls record():
 //   - record() returns a new handle to the result that remembers the op's Node;
 //   - the Node holds what the backward pass needs: the inputs' GradMeta (never their data) and a closure;
-//   - the closure captures just the tensors it reads, so memory lives no longer than it must. Its captures are listed by
+//   - the closure captures just the tensors it reads, so memory lives no longer than it must. Its captures are listed
+//   by
 //     name: that list is what is kept for the backward pass.
-// Every differentiable op has one output. backward() visits nodes in reverse topological order, under NoGrad, and drops each
-// closure once it has run (unless retain_graph), so memory falls during the pass. There is no double backward.
+// Every differentiable op has one output. backward() visits nodes in reverse topological order, under NoGrad, and drops
+// each closure once it has run (unless retain_graph), so memory falls during the pass. There is no double backward.
 namespace fovea {
 
 struct Node;
@@ -32,9 +33,14 @@ using Grads = std::vector<Tensor>;  // one per input; an undefined Tensor means 
 using BackwardFunction = std::function<Grads(const Node&, const Tensor& grad_output)>;
 
 struct Node {
-  const char* name;                                // the op's
-  std::vector<std::shared_ptr<GradMeta>> inputs;   // null for an input that was undefined or needs no gradient
-  BackwardFunction backward;                       // empty once used
+  const char* name = "";                          // the op's
+  std::vector<std::shared_ptr<GradMeta>> inputs;  // null for an input that was undefined or needs no gradient
+  BackwardFunction backward;                      // empty once used
+
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();  // takes the graph behind it apart without recursion
 
   bool needs_grad(int input) const { return inputs[size_t(input)] && inputs[size_t(input)]->requires_grad; }
 };
@@ -44,8 +50,8 @@ struct Node {
 Tensor record(const char* name, const Tensor& result, std::initializer_list<Tensor> inputs, BackwardFunction backward);
 Tensor record(const char* name, const Tensor& result, std::span<const Tensor> inputs, BackwardFunction backward);
 
-// For backward functions: memory for another gradient of dy's shape and dtype. It is dy's own where nobody else can see it
-// (read dy before you write), else it is new.
+// For backward functions: memory for another gradient of dy's shape and dtype. It is dy's own where nobody else can see
+// it (read dy before you write), else it is new.
 Tensor gradient_memory(const Tensor& dy);
 
 // While one of these is alive on this thread, ops record nothing.

@@ -67,9 +67,23 @@ TEST_CASE("captures are dropped as the backward pass goes", "[core][autograd]") 
 
 TEST_CASE("a chain of 100,000 ops differentiates without recursion", "[core][autograd]") {
   Tensor x = Tensor::ones({1}).set_requires_grad(), y = x;
-  for (int i = 0; i < 100000; ++i) y = record("same", y.detach(), {y}, [](const Node&, const Tensor& dy) -> Grads { return {dy}; });
+  for (int i = 0; i < 100000; ++i)
+    y = record("same", y.detach(), {y}, [](const Node&, const Tensor& dy) -> Grads { return {dy}; });
   y.backward();
   CHECK(x.grad().item() == 1);
+}
+
+TEST_CASE("a deep graph that is never used is dropped without recursion", "[core][autograd]") {
+  Tensor x = Tensor::ones({1}).set_requires_grad(), y = x;
+  std::weak_ptr<int> watch;
+  for (int i = 0; i < 300000; ++i) {
+    auto token = std::make_shared<int>(i);
+    if (i == 0) watch = token;
+    y = record("keep", y.detach(), {y}, [y, token](const Node&, const Tensor& dy) -> Grads { return {dy}; });
+  }
+  CHECK_FALSE(watch.expired());
+  y = {};
+  CHECK(watch.expired());
 }
 
 TEST_CASE("a hook sees the complete gradient once", "[core][autograd]") {
@@ -78,7 +92,9 @@ TEST_CASE("a hook sees the complete gradient once", "[core][autograd]") {
   std::vector<double> seen;
   on_grad(h, [&](const Tensor& g) { seen.push_back(g.item()); });
   Tensor a = twice(h), b = twice(h);
-  Tensor sum = record("sum", Tensor::ones({1}), {a, b}, [](const Node&, const Tensor& dy) -> Grads { return {dy, dy}; });
+  Tensor sum = record("sum", Tensor::ones({1}), {a, b}, [](const Node&, const Tensor& dy) -> Grads {
+    return {dy, dy};
+  });
   sum.backward();
   CHECK(seen == std::vector<double>{4});
   CHECK(x.grad().item() == 8);
