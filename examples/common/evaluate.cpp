@@ -1,0 +1,41 @@
+#include "common/evaluate.h"
+
+#include <fovea/core/autocast.h>
+
+namespace fovea::examples {
+
+Evaluator::Evaluator(const Options& options, nn::Module& model, models::Network features, data::Split split)
+    : options_(options),
+      model_(model),
+      features_(std::move(features)),
+      split_(std::move(split)),
+      views_(data::test_views(split_.train->image_size())) {
+  probe_.seed = uint64_t(options.seed);
+}
+
+models::ExtractOptions Evaluator::extract_options() const {
+  return {.workers = options_.workers, .device = options_.device};
+}
+
+void Evaluator::extract() {
+  models::EvalMode eval(model_);
+  Autocast autocast(options_.bf16);
+  bank_ = models::extract(features_, split_.train, views_, extract_options());
+  queries_ = models::extract(features_, split_.test, views_, extract_options());
+}
+
+double Evaluator::knn() const {
+  return models::knn_accuracy(bank_, queries_, classes(), knn_);
+}
+
+models::ProbeResult Evaluator::linear() const {
+  return models::linear_probe(bank_, queries_, classes(), probe_);
+}
+
+Evaluator::Pixels Evaluator::pixels() const {
+  models::Features bank = models::pixels(split_.train, views_, extract_options()),
+                   queries = models::pixels(split_.test, views_, extract_options());
+  return {models::knn_accuracy(bank, queries, classes(), knn_), models::linear_probe(bank, queries, classes(), probe_)};
+}
+
+}  // namespace fovea::examples

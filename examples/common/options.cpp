@@ -1,0 +1,207 @@
+#include "common/options.h"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include <fovea/config.h>
+#include <fovea/core/check.h>
+#include <fovea/core/safetensors.h>
+#include <fovea/kernels/context.h>
+
+#include "common/folder.h"
+
+namespace fovea::examples {
+
+std::string metadata_key(const std::string& flag) {
+  return "option." + flag.substr(2);
+}
+
+namespace {
+
+template <class... Args>
+[[noreturn]] void usage(fmt::format_string<Args...> message, Args&&... args) {
+  throw UsageError(fmt::format(message, std::forward<Args>(args)...));
+}
+
+std::string text_of(const Flag& flag) {
+  return std::visit(
+      [](const auto* value) -> std::string {
+        if constexpr (std::is_same_v<decltype(value), const bool*>)
+          return *value ? "true" : "false";
+        else
+          return fmt::format("{}", *value);
+      },
+      flag.value);
+}
+
+void set_text(const Flag& flag, const std::string& text) {
+  bool ok = std::visit(
+      [&]<class T>(T* value) {
+        if constexpr (std::is_same_v<T, std::string>) {
+          *value = text;
+          return true;
+        } else if constexpr (std::is_same_v<T, bool>) {
+          *value = text == "true";
+          return *value || text == "false";
+        } else {
+          auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+          return error == std::errc() && end == text.data() + text.size();
+        }
+      },
+      flag.value);
+  check(ok, "the checkpoint's {} is not readable: {}", flag.name, text);
+}
+
+void check_range(const Flag& flag) {
+  std::visit(
+      [&]<class T>(T* value) {
+        if constexpr (std::is_same_v<T, int> || std::is_same_v<T, float>) {
+          double v = double(*value);
+          if (v >= flag.low && v <= flag.high) return;
+          if (std::isinf(flag.high))
+            usage("{}: want {}, got {}", flag.name,
+                  flag.low > 0 && flag.low < 1e-9 ? "a number above 0" : fmt::format("at least {}", flag.low), *value);
+          usage("{}: want a number from {} to {}, got {}", flag.name, flag.low, flag.high, *value);
+        }
+      },
+      flag.value);
+}
+
+std::vector<Flag> common_flags(Options& o, std::string& device) {
+  constexpr double kMany = std::numeric_limits<int>::max();
+  constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
+  return {
+      {"--data", "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or synthetic", &o.data},
+      {"--limit", "train on the first N images (0: all)", &o.limit, 0, kMany},
+      {"--epochs", "passes over the training images", &o.epochs, 1, 1e6},
+      {"--steps", "train for N steps instead of --epochs (0: off)", &o.steps, 0, kMany},
+      {"--batch", "images a step", &o.batch, 2, 1 << 20},
+      {"--lr", "peak learning rate", &o.lr, kAboveZero, 1e4},
+      {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
+      {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--width", "channels of the backbone's first stage", &o.width, 1, 1024},
+      {"--seed", "of weights, order and augmentations", &o.seed, 0, kMany},
+      {"--bf16", "run matrix products and convolutions in bfloat16", &o.bf16},
+      {"--device", "cpu or cuda", &device},
+      {"--workers", "threads that load and augment images", &o.workers, 0, 256, false},
+      {"--threads", "threads that compute (0: all)", &o.threads, 0, 1024, false},
+      {"--out", "the run's folder", &o.out, 0, 0, false},
+      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.eval_every, 0, kMany,
+       false},
+      {"--log-every", "steps between log lines", &o.log_every, 1, kMany, false},
+      {"--checkpoint-every", "steps between checkpoints (0: one an epoch)", &o.checkpoint_every, 0, kMany, false},
+  };
+}
+
+// Takes the values of the run in `folder` for the flags that `given` does not name, and refuses the others that differ.
+void adopt(const std::string& folder, const std::string& method, const std::vector<Flag>& flags,
+           const std::function<bool(const Flag&)>& given) {
+  std::filesystem::path file = std::filesystem::path(folder) / kCheckpointFile;
+  if (!std::filesystem::exists(file)) usage("--resume: there is no {} to continue from", file.string());
+  std::map<std::string, std::string> saved = load_safetensors(file).metadata;
+  if (saved["method"] != method)
+    usage("--resume: {} belongs to {}, not to {}", file.string(),
+          saved["method"].empty() ? "another program" : saved["method"], method);
+  std::string differences;
+  for (const Flag& flag : flags) {
+    auto found = saved.find(metadata_key(flag.name));
+    if (found == saved.end()) continue;
+    if (!given(flag))
+      set_text(flag, found->second);
+    else if (flag.identity && text_of(flag) != found->second)
+      differences +=
+          fmt::format("{}{} {} (it has {})", differences.empty() ? "" : ", ", flag.name, text_of(flag), found->second);
+  }
+  if (!differences.empty()) usage("--resume: the run in {} was started with other options: {}", folder, differences);
+}
+
+}  // namespace
+
+bool parse(int argc, const char* const* argv, const About& about, Options& options, std::vector<Flag> flags) {
+  CLI::App app(about.title + ": " + about.paper, about.method);
+  app.get_formatter()->column_width(34);
+  app.set_version_flag("--version", fmt::format("{} (fovea {})", about.method, kVersion), "Print the version and exit");
+
+  std::string device = options.device.is_cpu() ? "cpu" : "cuda";
+  std::vector<Flag> all = common_flags(options, device);
+  all.insert(all.end(), flags.begin(), flags.end());
+  std::vector<CLI::Option*> parsed;
+  for (const Flag& flag : all)
+    parsed.push_back(std::visit(
+        [&]<class T>(T* value) {
+          if constexpr (std::is_same_v<T, bool>)
+            return app.add_flag(flag.name, *value, flag.help);
+          else
+            return app.add_option(flag.name, *value, flag.help)->capture_default_str();
+        },
+        flag.value));
+  std::string resume_folder;
+  CLI::Option* resume = app.add_option("--resume", resume_folder, "continue the run in DIR (default: --out's)")
+                            ->expected(0, 1)
+                            ->type_name("[DIR]");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help and --version
+    app.exit(e);
+    return false;
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(e.what());
+  }
+  auto given = [&](const Flag& flag) {
+    for (size_t i = 0; i < all.size(); ++i)
+      if (all[i].name == flag.name) return parsed[i]->count() > 0;
+    return false;
+  };
+  for (const Flag& flag : all) check_range(flag);
+  options.resume = resume->count() > 0;
+  if (options.resume) {
+    if (!resume_folder.empty()) {
+      bool out_given = app.get_option("--out")->count() > 0;
+      if (out_given && options.out != resume_folder)
+        usage("--resume {} continues in its own folder; leave out --out {}", resume_folder, options.out);
+      options.out = resume_folder;
+    }
+    std::string folder = options.out;
+    adopt(folder, about.method, all, given);
+    options.out = folder;
+    for (const Flag& flag : all) check_range(flag);
+  }
+  if (options.out.empty()) usage("--out: want a folder");
+  if (device == "cuda")
+    options.device = Device::cuda();
+  else if (device == "cpu")
+    options.device = Device::cpu();
+  else
+    usage("--device: want cpu or cuda, got {}", device);
+  if (options.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
+
+  options.program = argv[0], options.method = about.method, options.title = about.title, options.paper = about.paper;
+  for (const Flag& flag : all) options.values.push_back({flag.name, text_of(flag), flag.identity});
+  return true;
+}
+
+int run(int argc, char** argv, const About& about, Options options, std::vector<Flag> flags,
+        const std::function<void(const Options&)>& body) {
+  try {
+    if (!parse(argc, argv, about, options, std::move(flags))) return 0;
+    if (options.threads > 0) kernels::set_threads(options.threads);
+    body(options);
+    return 0;
+  } catch (const UsageError& e) {
+    std::cerr << about.method << ": " << e.what() << " (" << about.method << " --help lists the flags)\n";
+    return 2;
+  } catch (const Interrupted& e) {
+    std::cerr << about.method << ": " << e.what() << "\n";
+    return 130;
+  } catch (const std::exception& e) {
+    std::cerr << about.method << ": " << e.what() << "\n";
+    return 1;
+  }
+}
+
+}  // namespace fovea::examples

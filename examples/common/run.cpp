@@ -1,0 +1,262 @@
+#include "common/run.h"
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+
+#include <fovea/core/autocast.h>
+#include <fovea/core/check.h>
+#include <fovea/core/ops.h>
+#include <fovea/core/random.h>
+#include <fovea/kernels/context.h>
+#include <fovea/nn/checkpoint.h>
+#include <fovea/nn/monitors.h>
+#include <fovea/nn/schedule.h>
+
+#include "common/folder.h"
+#include "common/progress.h"
+
+namespace fovea::examples {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// While one of these is alive, the first Ctrl-C (or SIGTERM) only sets a flag; the second ends the process as usual.
+class StopSignals {
+ public:
+  StopSignals() : previous_{std::signal(SIGINT, handle), std::signal(SIGTERM, handle)} { stop_ = 0; }
+  ~StopSignals() {
+    std::signal(SIGINT, previous_[0]);
+    std::signal(SIGTERM, previous_[1]);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  bool stopped() const { return stop_ != 0; }
+
+ private:
+  static void handle(int signal) {
+    stop_ = 1;
+    std::signal(signal, SIG_DFL);
+  }
+  static inline volatile std::sig_atomic_t stop_ = 0;
+  void (*previous_[2])(int);
+};
+
+bool all_finite(const Tensor& t) {
+  if (!is_float(t.dtype()) || t.numel() == 0) return true;
+  NoGrad no_grad;
+  Tensor x = t.to(Dtype::f32);
+  return std::isfinite(max(x).item()) && std::isfinite(min(x).item()) && std::isfinite(sum(x * 0.0).item());
+}
+
+// The first tensor with a value that is not finite: the images, then parameters and buffers, then gradients; empty if
+// none.
+std::string first_not_finite(const data::Batch* batch, nn::Module& model) {
+  if (batch)
+    for (const Tensor& view : batch->views)
+      if (!all_finite(view)) return "the batch's images";
+  for (const nn::NamedTensor& entry : model.state())
+    if (!all_finite(entry.value))
+      return fmt::format("{} {}", entry.is_param ? "the parameter" : "the buffer", entry.name);
+  for (const nn::NamedTensor& entry : model.named_parameters())
+    if (Tensor grad = entry.value.grad(); grad.defined() && !all_finite(grad)) return "the gradient of " + entry.name;
+  return "";
+}
+
+[[noreturn]] void throw_not_finite(const std::string& what, int64_t step, const std::string& tensor,
+                                   const fs::path& checkpoint) {
+  throw Error(fmt::format("{} at step {}; the first tensor with such a value is {}; {}", what, step,
+                          tensor.empty() ? "the loss itself" : tensor,
+                          fs::exists(checkpoint) ? fmt::format("the last good checkpoint is in {}", checkpoint.string())
+                                                 : "there was no checkpoint yet"));
+}
+
+int64_t total_steps(const Options& options, const data::Loader& loader) {
+  return options.steps > 0 ? options.steps : options.epochs * loader.steps();
+}
+
+void store(const fs::path& path, const Options& options, nn::Module& model, nn::Optimizer& optimizer, int64_t step,
+           double trained) {
+  nn::Checkpoint checkpoint{&model, &optimizer, {{"default", &default_generator()}}, {}};
+  checkpoint.metadata = {{"method", options.method},
+                         {"version", kVersion},
+                         {"step", std::to_string(step)},
+                         {"train_milliseconds", std::to_string(std::llround(1e3 * trained))},
+                         {"threads", std::to_string(kernels::threads())}};
+  for (const Options::Value& value : options.values) checkpoint.metadata[metadata_key(value.flag)] = value.text;
+  nn::save_checkpoint(path, checkpoint);
+}
+
+std::map<std::string, std::string> restore(const fs::path& path, nn::Module& model, nn::Optimizer& optimizer) {
+  nn::Checkpoint checkpoint{&model, &optimizer, {{"default", &default_generator()}}, {}};
+  nn::load_checkpoint(path, checkpoint);
+  return checkpoint.metadata;
+}
+
+int64_t integer(const std::map<std::string, std::string>& metadata, const std::string& key, const fs::path& path) {
+  auto found = metadata.find(key);
+  int64_t value = -1;
+  if (found != metadata.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  check(value >= 0, "{}: its metadata has no {}", path.string(), key);
+  return value;
+}
+
+// Time of the steps since the last log line, without evaluation and checkpoints.
+struct Interval {
+  int64_t steps = 0;
+  double seconds = 0, waiting = 0;
+};
+
+}  // namespace
+
+data::Split open_data(const Options& options) {
+  data::Split split = data::open_dataset(options.data);
+  if (options.limit > 0) split.train = data::first(split.train, options.limit);
+  check(split.train->size() >= options.batch, "--batch {} is more than the {} training images", options.batch,
+        split.train->size());
+  return split;
+}
+
+data::LoaderOptions loader_options(const Options& options) {
+  return {.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers};
+}
+
+void Run::watch(const Tensor& z0, const Tensor& z1) {
+  if (!logging) return;
+  auto [positive, negative] = nn::view_similarities(z0, z1);
+  log("std", nn::normalized_std(z0));
+  log("effective_rank", nn::effective_rank(z0));
+  log("positive_similarity", positive);
+  log("negative_similarity", negative);
+  log("dimensions", double(z0.size(1)));
+}
+
+void Run::log(const std::string& name, double value) {
+  if (logging) logged.emplace_back(name, value);
+}
+
+void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
+         Evaluator& evaluator, const Loss& loss) {
+  const fs::path folder = options.out, checkpoint = folder / kCheckpointFile;
+  const int64_t steps = total_steps(options, loader), per_epoch = loader.steps();
+  const std::vector<Tensor> parameters = model.parameters();
+  prepare_folder(folder);
+
+  Progress progress;
+  int64_t step = 0;
+  double trained = 0;  // seconds
+  if (options.resume) {
+    auto metadata = restore(checkpoint, model, optimizer);
+    step = integer(metadata, "step", checkpoint);
+    trained = double(integer(metadata, "train_milliseconds", checkpoint)) / 1e3;
+    if (integer(metadata, "threads", checkpoint) != kernels::threads())
+      progress.line(
+          fmt::format("note: the run used {} threads so far; with {} its losses are no longer the same to the bit",
+                      metadata["threads"], kernels::threads()));
+  } else {
+    clear_folder(folder);
+  }
+  Journal journal(folder / kMetricsFile, step);
+  loader.seek(step / per_epoch, step % per_epoch);
+
+  StopSignals signals;
+  Interval interval;
+  int64_t saved = step;
+  auto save = [&] {
+    if (std::string bad = first_not_finite(nullptr, model); !bad.empty())
+      throw_not_finite("a value is not finite", step, bad, checkpoint);
+    store(checkpoint, options, model, optimizer, step, trained);
+    saved = step;
+  };
+  auto evaluate = [&] {
+    auto start = Clock::now();
+    evaluator.extract();
+    Record record{{"step", double(step)}, {"epoch", double(step) / double(per_epoch)}, {"knn_top1", evaluator.knn()}};
+    if (step == 0) record.emplace_back("linear_top1", evaluator.linear().last);
+    record.emplace_back("evaluation_seconds", seconds_since(start));
+    journal.append(record);
+    progress.line(
+        fmt::format("{}: k-NN top-1 {:.4f}",
+                    step == 0 ? "before training" : fmt::format("epoch {:.4g}", double(step) / double(per_epoch)),
+                    *find(record, "knn_top1")));
+  };
+
+  for (;; ++step) {
+    const bool done = step == steps, epoch_end = step % per_epoch == 0;
+    if (signals.stopped() && !done) {
+      if (saved != step) save();
+      throw Interrupted(fmt::format("stopped after step {} of {} and saved; go on with: {} --resume {}", step, steps,
+                                    options.program, folder.string()));
+    }
+    const bool evaluation_due =
+        step == 0 || done || (epoch_end && options.eval_every > 0 && step / per_epoch % options.eval_every == 0);
+    if (evaluation_due && !journal.at(step, "knn_top1")) evaluate();
+    if (saved != step && (done || epoch_end || (options.checkpoint_every > 0 && step % options.checkpoint_every == 0)))
+      save();
+    if (done) break;
+
+    auto start = Clock::now();
+    double waited = loader.wait_seconds();
+    auto batch = loader.next();
+    while (!batch) batch = loader.next();  // between two epochs
+    for (Tensor& view : batch->views) view = view.to(options.device);
+    for (Tensor& group : batch->groups) group = group.to(options.device);
+    interval.waiting += loader.wait_seconds() - waited;
+
+    Run run{.step = step,
+            .steps = steps,
+            .epoch = double(step) / double(per_epoch),
+            .logging = step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps,
+            .logged = {}};
+    double lr =
+        options.lr *
+        nn::warmup_cosine(step, steps, {.warmup = int64_t(std::lround(options.warmup * double(steps))), .end = 0});
+    optimizer.set_lr(lr);
+    optimizer.zero_grad();
+    model.train();
+    Tensor value = [&] {
+      Autocast autocast(options.bf16);
+      return loss(*batch, run);
+    }();
+    double loss_value = value.item();
+    if (!std::isfinite(loss_value)) {
+      std::string bad = first_not_finite(&*batch, model);
+      if (bad.empty()) value.backward(), bad = first_not_finite(nullptr, model);
+      throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
+    }
+    value.backward();
+    if (options.clip > 0) nn::clip_grad_norm(parameters, options.clip);
+    optimizer.step();
+
+    double seconds = seconds_since(start);
+    trained += seconds, interval.seconds += seconds, ++interval.steps;
+    double speed = double(options.batch * interval.steps) / interval.seconds;
+    if (run.logging) {
+      Record record{{"step", double(step + 1)},
+                    {"epoch", double(step + 1) / double(per_epoch)},
+                    {"loss", loss_value},
+                    {"lr", lr},
+                    {"images_per_second", speed},
+                    {"data_ms", 1e3 * interval.waiting / double(interval.steps)},
+                    {"compute_ms", 1e3 * (interval.seconds - interval.waiting) / double(interval.steps)},
+                    {"train_seconds", trained}};
+      record.insert(record.end(), run.logged.begin(), run.logged.end());
+      journal.append(record);
+    }
+    progress.update({step + 1, steps, double(step + 1) / double(per_epoch), int((steps + per_epoch - 1) / per_epoch),
+                     loss_value, speed, trained / double(step + 1) * double(steps - step - 1)},
+                    run.logging);
+    if (run.logging) interval = {};
+  }
+}
+
+}  // namespace fovea::examples

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fovea/data/loader.h>
+#include <fovea/nn/module.h>
+#include <fovea/nn/optim.h>
+
+#include "common/evaluate.h"
+#include "common/options.h"
+
+namespace fovea::examples {
+
+// The dataset that --data and --limit name. Throws Error, also when the training images do not fill one batch.
+data::Split open_data(const Options& options);
+
+data::LoaderOptions loader_options(const Options& options);
+
+// Where a run stands when the loss of a step is computed, and what the loss leaves for the log.
+class Run {
+ public:
+  int64_t step = 0, steps = 0;  // this step counts from 0
+  double epoch = 0;             // passes over the data so far
+  bool logging = false;         // this step's numbers go into metrics.jsonl
+  double progress() const { return steps > 0 ? double(step) / double(steps) : 0; }
+
+  // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities. Costs
+  // nothing on steps that are not logged.
+  void watch(const Tensor& z0, const Tensor& z1);
+  // Logs a number of the method's own.
+  void log(const std::string& name, double value);
+
+  std::vector<std::pair<std::string, double>> logged;
+};
+
+using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
+
+// Trains `model` and leaves metrics.jsonl and last.safetensors in the run's folder: schedule, forward, backward, clip,
+// step, log, evaluate, checkpoint. The learning rate rises over --warmup and falls to 0 along a cosine, step by step.
+// With
+// --resume it goes on where the checkpoint stands: model, optimiser, random numbers and data position are restored, and
+// with the same number of threads every later loss is the same to the bit. Throws Error when a loss is not finite,
+// naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
+// Ctrl-C.
+void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
+         Evaluator& evaluator, const Loss& loss);
+
+// Measures the trained network beside its baselines, prints the table, and leaves backbone.safetensors, summary.json
+// and report.html in the run's folder. `views` are what the loader made of the images.
+void report(const Options& options, data::Loader& loader, nn::Module& backbone, Evaluator& evaluator);
+
+}  // namespace fovea::examples

@@ -1,0 +1,95 @@
+#include "common/folder.h"
+
+#include <cmath>
+#include <fstream>
+
+#include <fovea/core/error.h>
+
+#include "support/catch.h"
+#include "support/files.h"
+
+using namespace fovea;
+using namespace fovea::examples;
+
+namespace {
+
+size_t files_in(const std::filesystem::path& folder) {
+  return size_t(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("a journal writes one JSON object a line and reads it back", "[examples]") {
+  testing::TemporaryFolder folder;
+  Journal journal(folder.path() / "m.jsonl");
+  journal.append({{"step", 1}, {"loss", 0.1f}, {"bad", std::nan("")}});
+  journal.append({{"step", 2}, {"loss", 4.25}, {"knn_top1", 0.5}});
+  CHECK(testing::read_file(folder.path() / "m.jsonl") ==
+        "{\"step\": 1, \"loss\": 0.100000001, \"bad\": null}\n{\"step\": 2, \"loss\": 4.25, \"knn_top1\": 0.5}\n");
+
+  Journal again(folder.path() / "m.jsonl");
+  REQUIRE(again.records().size() == 2);
+  CHECK(float(*find(again.records()[0], "loss")) == 0.1f);
+  CHECK(std::isnan(*find(again.records()[0], "bad")));
+  CHECK(again.at(2, "knn_top1") == 0.5);
+  CHECK(!again.at(1, "knn_top1"));
+  CHECK(again.series("step", "loss").first == std::vector<double>{1, 2});
+}
+
+TEST_CASE("a resumed journal drops what comes after the checkpoint and a line cut short", "[examples]") {
+  testing::TemporaryFolder folder;
+  std::filesystem::path path = folder.path() / "m.jsonl";
+  std::ofstream(path) << "{\"step\": 1, \"loss\": 3}\n{\"step\": 2, \"loss\": 2}\nnot json\n{\"step\": 3, \"loss\": "
+                         "1}\n{\"step\": 2, \"lo";
+  Journal journal(path, 2);
+  CHECK(testing::read_file(path) == "{\"step\": 1, \"loss\": 3}\n{\"step\": 2, \"loss\": 2}\n");
+  journal.append({{"step", 3}, {"loss", 7}});
+  CHECK(testing::read_file(path) ==
+        "{\"step\": 1, \"loss\": 3}\n{\"step\": 2, \"loss\": 2}\n{\"step\": 3, \"loss\": 7}\n");
+  CHECK(files_in(folder.path()) == 1);
+}
+
+TEST_CASE("a file is replaced whole or not at all", "[examples]") {
+  testing::TemporaryFolder folder;
+  write_file(folder.path() / "a", "first");
+  write_file(folder.path() / "a", "second");
+  CHECK(testing::read_file(folder.path() / "a") == "second");
+  CHECK(files_in(folder.path()) == 1);
+  CHECK_THROWS_WITH(write_file(folder.path() / "missing" / "a", "x"),
+                    Catch::Contains("missing") && Catch::Contains("No such file"));
+}
+
+TEST_CASE("a full disk is one clear error and leaves no temporary file", "[examples]") {
+  testing::TemporaryFolder folder;
+  std::filesystem::create_symlink("/dev/full", folder.path() / "a.tmp");
+  CHECK_THROWS_WITH(write_file(folder.path() / "a", "x"), Catch::Contains("a.tmp") && Catch::Contains("No space left"));
+  CHECK(files_in(folder.path()) == 0);
+  std::filesystem::create_symlink("/dev/full", folder.path() / "m.jsonl");
+  CHECK_THROWS_WITH(Journal(folder.path() / "m.jsonl", 0).append({{"step", 1}}), Catch::Contains("No space left"));
+}
+
+TEST_CASE("a run's folder that cannot be made says why", "[examples]") {
+  testing::TemporaryFolder folder;
+  std::ofstream(folder.path() / "file") << "x";
+  CHECK_THROWS_WITH(prepare_folder(folder.path() / "file"), Catch::Contains("file: cannot make this folder"));
+  CHECK_THROWS_WITH(prepare_folder(folder.path() / "file" / "run"), Catch::Contains("cannot make this folder"));
+  prepare_folder(folder.path() / "a" / "b");
+  CHECK(files_in(folder.path() / "a" / "b") == 0);
+}
+
+TEST_CASE("a new run clears its folder of the last one and of nothing else", "[examples]") {
+  testing::TemporaryFolder folder;
+  for (const char* name :
+       {"metrics.jsonl", "summary.json", "report.html", "last.safetensors", "backbone.safetensors", "notes.txt"})
+    std::ofstream(folder.path() / name) << "x";
+  clear_folder(folder.path());
+  CHECK(files_in(folder.path()) == 1);
+  CHECK(testing::read_file(folder.path() / "notes.txt") == "x");
+}
+
+TEST_CASE("a summary has numbers, texts and nulls", "[examples]") {
+  CHECK(
+      json(
+          {{"n", 3.0, {}}, {"x", 0.76123456789, {}}, {"t", {}, "a\"b"}, {"none", {}, {}}, {"nan", std::nan(""), {}}}) ==
+      "{\n  \"n\": 3,\n  \"x\": 0.761235,\n  \"t\": \"a\\\"b\",\n  \"none\": null,\n  \"nan\": null\n}\n");
+}

@@ -1,0 +1,134 @@
+#include "common/options.h"
+
+#include <fovea/core/safetensors.h>
+
+#include "common/folder.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+using namespace fovea;
+using namespace fovea::examples;
+
+namespace {
+
+const About kAbout{"demo", "Demo", "A paper (Somebody, 2020)"};
+
+struct Parsed {
+  Options options;
+  float temperature = 0.5f;
+};
+
+Parsed parsed(std::vector<const char*> arguments) {
+  Parsed out;
+  arguments.insert(arguments.begin(), "demo");
+  parse(int(arguments.size()), arguments.data(), kAbout, out.options,
+        {{"--temperature", "of the loss", &out.temperature, 1e-3, 100}});
+  return out;
+}
+
+// A checkpoint as parse() looks at it.
+void write_checkpoint(const std::filesystem::path& folder, const std::string& method, const Options& options) {
+  SafeTensors file;
+  file.metadata["method"] = method;
+  for (const Options::Value& value : options.values) file.metadata[metadata_key(value.flag)] = value.text;
+  save_safetensors(folder / kCheckpointFile, file);
+}
+
+}  // namespace
+
+TEST_CASE("without flags the defaults hold", "[examples]") {
+  Options options = parsed({}).options;
+  CHECK(options.data == "fashion-mnist");
+  CHECK(options.batch == 256);
+  CHECK(options.lr == 0.06f);
+  CHECK(!options.resume);
+  CHECK(options.method == "demo");
+}
+
+TEST_CASE("flags set options and the example's own variables", "[examples]") {
+  Parsed p = parsed({"--data", "synthetic:64", "--batch=32", "--lr", "1e-3", "--bf16", "--temperature", "0.1"});
+  CHECK(p.options.data == "synthetic:64");
+  CHECK(p.options.batch == 32);
+  CHECK(p.options.lr == 1e-3f);
+  CHECK(p.options.bf16);
+  CHECK(p.temperature == 0.1f);
+  auto text = [&](const std::string& flag) {
+    for (const auto& value : p.options.values)
+      if (value.flag == flag) return value.text;
+    return std::string("absent");
+  };
+  CHECK(text("--lr") == "0.001");
+  CHECK(text("--bf16") == "true");
+  CHECK(text("--temperature") == "0.1");
+}
+
+TEST_CASE("nonsense on the command line is refused by the flag's name", "[examples]") {
+  auto refuses = [](std::vector<const char*> arguments, const std::string& words) {
+    INFO(words);
+    CHECK_THROWS_AS(parsed(arguments), UsageError);
+    CHECK_THROWS_WITH(parsed(arguments), Catch::Contains(words));
+  };
+  refuses({"--bacth", "3"}, "--bacth");
+  refuses({"stray"}, "stray");
+  refuses({"--batch", "0"}, "--batch");
+  refuses({"--batch", "-4"}, "--batch");
+  refuses({"--batch", "many"}, "--batch");
+  refuses({"--batch", "99999999999999"}, "--batch");
+  refuses({"--batch"}, "--batch");
+  refuses({"--lr", "nan"}, "--lr");
+  refuses({"--lr", "inf"}, "--lr");
+  refuses({"--lr", "-1"}, "--lr");
+  refuses({"--lr", "0"}, "--lr");
+  refuses({"--epochs", "0"}, "--epochs");
+  refuses({"--epochs", "1.5"}, "--epochs");
+  refuses({"--width", "-16"}, "--width");
+  refuses({"--workers", "-1"}, "--workers");
+  refuses({"--warmup", "1"}, "--warmup");
+  refuses({"--temperature", "0"}, "--temperature");
+  refuses({"--device", "tpu"}, "--device");
+  if (!kHasCuda) refuses({"--device", "cuda"}, "no CUDA");
+  refuses({"--out", ""}, "--out");
+  refuses({"--resume", "/nowhere"}, "/nowhere");
+}
+
+TEST_CASE("a resumed run takes the options of its checkpoint", "[examples]") {
+  testing::TemporaryFolder folder;
+  std::string path = folder.path().string();
+  write_checkpoint(
+      folder.path(), "demo",
+      parsed({"--width", "16", "--lr", "0.1", "--temperature", "0.2", "--log-every", "3", "--bf16"}).options);
+  Parsed p = parsed({"--resume", path.c_str()});
+  CHECK(p.options.resume);
+  CHECK(p.options.out == path);
+  CHECK(p.options.width == 16);
+  CHECK(p.options.lr == 0.1f);
+  CHECK(p.options.bf16);
+  CHECK(p.temperature == 0.2f);
+  CHECK(p.options.log_every == 3);
+
+  SECTION("the folder may be given by --out") {
+    Parsed q = parsed({"--out", path.c_str(), "--resume"});
+    CHECK(q.options.resume);
+    CHECK(q.options.width == 16);
+  }
+  SECTION("what does not change the result may be given anew") {
+    Parsed q = parsed({"--resume", path.c_str(), "--log-every", "7", "--workers", "1"});
+    CHECK(q.options.log_every == 7);
+    CHECK(q.options.workers == 1);
+  }
+  SECTION("the same value again is no contradiction") {
+    CHECK(parsed({"--resume", path.c_str(), "--width", "16", "--lr", "0.1"}).options.width == 16);
+  }
+}
+
+TEST_CASE("a run is not resumed with other options or by another method", "[examples]") {
+  testing::TemporaryFolder folder;
+  std::string path = folder.path().string();
+  write_checkpoint(folder.path(), "demo", parsed({"--width", "16"}).options);
+  CHECK_THROWS_WITH(parsed({"--resume", path.c_str(), "--width", "32", "--batch", "8"}),
+                    Catch::Contains("--width 32 (it has 16)") && Catch::Contains("--batch 8 (it has 256)"));
+  CHECK_THROWS_WITH(parsed({"--resume", path.c_str(), "--temperature", "0.1"}), Catch::Contains("--temperature"));
+  CHECK_THROWS_WITH(parsed({"--resume", path.c_str(), "--out", "elsewhere"}), Catch::Contains("--out"));
+  write_checkpoint(folder.path(), "byol", parsed({}).options);
+  CHECK_THROWS_WITH(parsed({"--resume", path.c_str()}), Catch::Contains("belongs to byol"));
+}

@@ -1,0 +1,224 @@
+#include "common/run.h"
+
+#include <cmath>
+#include <csignal>
+#include <limits>
+
+#include <fovea/core/ops.h>
+#include <fovea/losses/nt_xent.h>
+#include <fovea/nn/checkpoint.h>
+#include <fovea/nn/linear.h>
+#include <fovea/nn/norm.h>
+
+#include "common/folder.h"
+#include "support/catch.h"
+#include "support/files.h"
+
+using namespace fovea;
+using namespace fovea::examples;
+
+namespace {
+
+// Small, with everything that a run must restore: momentum, running statistics and random numbers.
+struct Net : nn::Module {
+  nn::Linear fc{{.in = 8 * 8 * 3, .out = 16, .bias = false}};
+  nn::BatchNorm1d bn{{.features = 16}};
+  Tensor operator()(const Tensor& x) { return bn(fc(flatten(x, 1))); }
+  void visit(nn::Visitor& v) override { v("fc", fc), v("bn", bn); }
+  std::string describe() const override { return "Net"; }
+};
+
+data::Views small_views() {
+  return data::Views({data::Recipe{.size = 8}, data::Recipe{.size = 8}});
+}
+
+// A run of `steps` steps over 64 drawn images, 4 steps an epoch. `twist` may change the loss of a step.
+struct Trial {
+  Options options;
+  std::function<Tensor(const Tensor& loss, Net& net, Run& run)> twist = [](const Tensor& loss, Net&, Run&) {
+    return loss;
+  };
+
+  explicit Trial(const std::filesystem::path& folder, int steps = 11) {
+    options.data = "synthetic:64", options.batch = 16, options.steps = steps, options.lr = 0.1f, options.workers = 1;
+    options.log_every = 1, options.out = folder.string(), options.method = options.program = "trial",
+    options.title = "Trial";
+  }
+  void operator()(bool with_report = false) {
+    manual_seed(7);
+    Net net;
+    nn::Sgd optimizer(nn::decay_groups(net, {.weight_decay = 1e-4}), {.momentum = 0.9});
+    data::Split split = open_data(options);
+    data::Loader loader(split.train, small_views(), loader_options(options));
+    data::Views still({data::Recipe{.size = 8, .jitter_p = 0}});
+    Evaluator evaluator(
+        options, net, [&](const Tensor& x) { return flatten(x, 1); }, split);
+    fit(options, loader, net, optimizer, evaluator, [&](const data::Batch& batch, Run& run) {
+      Tensor z0 = net(batch.views[0] + 0.01 * randn(batch.views[0].shape())), z1 = net(batch.views[1]);
+      run.watch(z0, z1);
+      return twist(losses::nt_xent(z0, z1, 0.5), net, run);
+    });
+    if (with_report) report(options, loader, net, evaluator);
+  }
+};
+
+std::vector<double> losses_in(const std::filesystem::path& folder) {
+  return Journal(folder / kMetricsFile).series("step", "loss").second;
+}
+
+}  // namespace
+
+TEST_CASE("a run that was stopped and resumed has every loss of one that was not, to the bit", "[examples]") {
+  testing::TemporaryFolder whole, parts;
+  Trial{whole.path()}();
+  Trial stopped(parts.path());
+  stopped.twist = [](const Tensor& loss, Net&, Run& run) {
+    if (run.step == 1 || run.step == 5) std::raise(SIGINT);
+    return loss;
+  };
+  CHECK_THROWS_WITH(stopped(), Catch::Contains("step 2 of 11") && Catch::Contains("--resume " + parts.path().string()));
+  stopped.options.resume = true;
+  CHECK_THROWS_AS(stopped(), Interrupted);
+  CHECK(losses_in(parts.path()).size() == 6);
+  stopped();
+  REQUIRE(losses_in(whole.path()).size() == 11);
+  CHECK(losses_in(parts.path()) == losses_in(whole.path()));
+  auto accuracies = [](const auto& folder) { return Journal(folder.path() / kMetricsFile).series("step", "knn_top1"); };
+  CHECK(accuracies(parts) == accuracies(whole));
+}
+
+TEST_CASE("a run that was killed after its last checkpoint repeats the lost steps exactly", "[examples]") {
+  testing::TemporaryFolder whole, parts;
+  Trial{whole.path()}();
+  // What kill -9 leaves: the checkpoint of step 4 beside the log of later steps.
+  Trial killed(parts.path());
+  struct Killed {};
+  killed.twist = [](const Tensor& loss, Net&, Run& run) {
+    if (run.step == 7) throw Killed();
+    return loss;
+  };
+  CHECK_THROWS_AS(killed(), Killed);
+  CHECK(losses_in(parts.path()).size() == 7);
+  Trial resumed(parts.path());
+  resumed.options.resume = true;
+  resumed();
+  CHECK(losses_in(parts.path()) == losses_in(whole.path()));
+}
+
+TEST_CASE("a checkpoint of another network is refused", "[examples]") {
+  testing::TemporaryFolder folder;
+  nn::Linear other({.in = 3, .out = 2});
+  nn::Checkpoint checkpoint{&other, nullptr, {}, {{"step", "1"}}};
+  nn::save_checkpoint(folder / kCheckpointFile, checkpoint);
+  Trial trial(folder.path());
+  trial.options.resume = true;
+  CHECK_THROWS_WITH(trial(), Catch::Contains(kCheckpointFile) && Catch::Contains("fc.weight"));
+}
+
+TEST_CASE("a loss that is not finite stops the run, names step and tensor and keeps the last good checkpoint",
+          "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path());
+  SECTION("a bad weight") {
+    trial.twist = [](const Tensor& loss, Net& net, Run& run) {
+      if (run.step != 6) return loss;
+      NoGrad no_grad;
+      net.fc.weight.value.fill_(std::nan(""));
+      return loss * std::nan("");
+    };
+    CHECK_THROWS_WITH(trial(), Catch::Contains("nan at step 7") && Catch::Contains("the parameter fc.weight") &&
+                                   Catch::Contains(kCheckpointFile));
+  }
+  SECTION("a bad statistic") {
+    trial.twist = [](const Tensor& loss, Net& net, Run& run) {
+      if (run.step != 6) return loss;
+      net.bn.running_var.value.fill_(std::numeric_limits<double>::infinity());
+      return loss * std::nan("");
+    };
+    CHECK_THROWS_WITH(trial(), Catch::Contains("the buffer bn.running_var"));
+  }
+  SECTION("a bad gradient") {
+    trial.twist = [](const Tensor& loss, Net&, Run& run) {
+      return run.step == 6 ? loss * std::numeric_limits<double>::infinity() : loss;
+    };
+    CHECK_THROWS_WITH(trial(), Catch::Contains("inf at step 7") && Catch::Contains("the gradient of fc.weight"));
+  }
+  nn::Checkpoint checkpoint;
+  nn::load_checkpoint(folder / kCheckpointFile, checkpoint);
+  CHECK(checkpoint.metadata["step"] == "4");
+  trial.twist = [](const Tensor& loss, Net&, Run&) { return loss; };
+  trial.options.resume = true;
+  trial();
+  CHECK(losses_in(folder.path()).size() == 11);
+}
+
+TEST_CASE("weights that are not finite are not saved", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path());
+  trial.twist = [](const Tensor& loss, Net& net, Run& run) {
+    if (run.step == 7) {
+      NoGrad no_grad;
+      net.bn.running_mean.value.fill_(std::nan(""));
+    }
+    return loss;
+  };
+  CHECK_THROWS_WITH(trial(), Catch::Contains("step 8") && Catch::Contains("bn.running_mean"));
+  nn::Checkpoint checkpoint;
+  nn::load_checkpoint(folder / kCheckpointFile, checkpoint);
+  CHECK(checkpoint.metadata["step"] == "4");
+}
+
+TEST_CASE("the learning rate warms up and falls to zero along a cosine", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path(), 10);
+  trial.options.warmup = 0.2f;
+  trial();
+  std::vector<double> lr = Journal(folder.path() / kMetricsFile).series("step", "lr").second;
+  REQUIRE(lr.size() == 10);
+  CHECK(lr[0] == Approx(0.05));
+  CHECK(lr[1] == Approx(0.1));
+  CHECK(lr[2] == Approx(0.1));
+  CHECK(lr[9] == Approx(0).margin(1e-9));
+}
+
+TEST_CASE("gradients are clipped to the norm that is asked for", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path(), 3);
+  trial.options.clip = 1e-6f, trial.options.lr = 1;
+  std::vector<Tensor> weights;
+  trial.twist = [&](const Tensor& loss, Net& net, Run&) {
+    weights.push_back(net.bn.weight.value.clone());
+    return loss;
+  };
+  trial();
+  CHECK(max(abs(weights[1] - weights[0])).item() <= 1e-6);
+}
+
+TEST_CASE("a batch larger than the data is refused", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path());
+  trial.options.batch = 65;
+  CHECK_THROWS_WITH(trial(), Catch::Contains("--batch 65") && Catch::Contains("64 training images"));
+}
+
+TEST_CASE("a finished run leaves its files, all of them whole", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial{folder.path(), 4}(true);
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"backbone.safetensors", "last.safetensors", "metrics.jsonl", "report.html",
+                                          "summary.json"});
+  std::string summary = testing::read_file(folder / kSummaryFile);
+  for (const char* field : {"method", "data", "epochs", "images_per_second", "peak_memory_mb", "knn_top1", "knn_best",
+                            "linear_top1", "baseline_pixels_knn", "baseline_random_knn", "seed", "version"})
+    CHECK_THAT(summary, Catch::Contains(std::string("\"") + field + "\": ") &&
+                            !Catch::Contains(std::string("\"") + field + "\": null"));
+  std::string page = testing::read_file(folder / kReportFile);
+  for (const char* part : {"Trial on synthetic", "What the network saw", "Map of the features", "Nearest neighbours",
+                           "Effective rank", "Options"}) {
+    INFO(part);
+    CHECK(page.find(part) != std::string::npos);
+  }
+}
