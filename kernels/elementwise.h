@@ -5,6 +5,7 @@
 #include <fovea/kernels/bf16.h>
 #include <fovea/kernels/context.h>
 #include <fovea/kernels/functors.h>
+#include <fovea/kernels/functors_binary.h>
 
 namespace fovea::kernels {
 
