@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <fovea/kernels/bf16.h>
+#include <fovea/kernels/binary_functors.h>
 #include <fovea/kernels/context.h>
 #include <fovea/kernels/functors.h>
 #include <fovea/kernels/functors_binary.h>

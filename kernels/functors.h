@@ -5,8 +5,8 @@
 #include <fovea/kernels/host_device.h>
 #include <fovea/kernels/vector_math.h>
 
-// Elementwise maths: one struct an op, its derivative beside it, one body for every device. T is float or double; bf16
-// is converted by the loops around it. Parameters are members, kept in double.
+// Elementwise maths of one operand: one struct an op, its derivative beside it, one body for every device. T is float
+// or double; bf16 is converted by the loops around it. Parameters are members, kept in double.
 namespace fovea::kernels {
 
 // What the derivative of a unary op is a function of, and hence what the backward pass must keep.
