@@ -4,6 +4,7 @@
 
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
+#include <fovea/models/eval/knn.h>
 
 namespace fovea::bench {
 
@@ -22,10 +23,20 @@ PeerResult gemm(int64_t m, int64_t n, int64_t k, Dtype dtype, double seconds) {
   return {flops / step * 1e-9, "GFLOP/s", {{"step_ms", step * 1e3}}};
 }
 
+PeerResult knn(int64_t queries, int64_t bank, int64_t dim, int64_t k, double temperature, double seconds) {
+  constexpr int64_t kClasses = 10;
+  Generator generator(1);
+  const models::Features features{normalize(randn({bank, dim}, generator)), randint(0, kClasses, {bank}, generator)};
+  const Tensor query = normalize(randn({queries, dim}, generator));
+  auto call = [&] { models::knn_predict(features, query, kClasses, {.k = k, .temperature = temperature}); };
+  return rate(call, double(queries), "queries/s", seconds);
+}
+
 }  // namespace
 
 std::vector<PeerCase> math_cases() {
   return {
+      {"knn_10k_50k_512", [](double s) { return knn(10000, 50000, 512, 200, 0.07, s); }},
       {"gemm_f32_1024", [](double s) { return gemm(1024, 1024, 1024, Dtype::f32, s); }},
       {"gemm_f32_4096x256x1024", [](double s) { return gemm(4096, 256, 1024, Dtype::f32, s); }},
       {"gemm_f32_256x128x128", [](double s) { return gemm(256, 128, 128, Dtype::f32, s); }},
