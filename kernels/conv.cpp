@@ -4,6 +4,7 @@
 #include <atomic>
 #include <type_traits>
 
+#include <fovea/kernels/conv_blocks.h>
 #include <fovea/kernels/conv_columns.h>
 #include <fovea/kernels/conv_winograd.h>
 #include <fovea/kernels/copy.h>
@@ -175,8 +176,10 @@ void conv2d_forward(Cpu& context, const Conv2dShape& s, const T* x, const accumu
   if (output_size(s) == 0) return;
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::forward(s, x, weight, bias, y);
-  if constexpr (!std::is_same_v<T, double>)
-    if (columns::pays<T>(s)) return columns::forward(s, x, weight, bias, y);
+  if constexpr (std::is_same_v<T, float>)
+    if (blocks::pays(s)) return blocks::forward(s, x, weight, bias, y);
+  if constexpr (std::is_same_v<T, bf16>)
+    if (columns::pays(s)) return columns::forward(s, x, weight, bias, y);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_forward(s, x, weight, bias, y)) return;
@@ -188,7 +191,7 @@ void conv2d_forward(Cpu& context, const Conv2dShape& s, const T* x, const accumu
     cast(context, wide, y, output_size(s));
   } else {
     if constexpr (std::is_same_v<T, float>)
-      if (s.groups == 1) return columns::forward(s, x, weight, bias, y);
+      if (s.groups == 1) return blocks::forward(s, x, weight, bias, y);
     direct_forward(s, x, weight, bias, y);
   }
 }
@@ -198,8 +201,10 @@ void conv2d_backward_data(Cpu& context, const Conv2dShape& s, const T* dy, const
   if (input_size(s) == 0) return;
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::backward_data(s, dy, weight, dx);
-  if constexpr (!std::is_same_v<T, double>)
-    if (columns::pays_backward_data<T>(s)) return columns::backward_data(s, dy, weight, dx);
+  if constexpr (std::is_same_v<T, float>)
+    if (blocks::pays(s)) return blocks::backward_data(s, dy, weight, dx);
+  if constexpr (std::is_same_v<T, bf16>)
+    if (columns::pays(s)) return columns::backward_data(s, dy, weight, dx);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_backward_data(s, dy, weight, dx)) return;
@@ -211,7 +216,7 @@ void conv2d_backward_data(Cpu& context, const Conv2dShape& s, const T* dy, const
     cast(context, wide, dx, input_size(s));
   } else {
     if constexpr (std::is_same_v<T, float>)
-      if (s.groups == 1) return columns::backward_data(s, dy, weight, dx);
+      if (s.groups == 1) return blocks::backward_data(s, dy, weight, dx);
     direct_backward_data(s, dy, weight, dx);
   }
 }
@@ -226,8 +231,10 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
   }
   if constexpr (std::is_same_v<T, float>)
     if (use_winograd(s)) return winograd::backward_weights(s, x, dy, dweight);
-  if constexpr (!std::is_same_v<T, double>)
-    if (columns::pays_backward_weights<T>(s)) return columns::backward_weights(s, x, dy, dweight);
+  if constexpr (std::is_same_v<T, float>)
+    if (blocks::pays_backward_weights(s)) return blocks::backward_weights(s, x, dy, dweight);
+  if constexpr (std::is_same_v<T, bf16>)
+    if (columns::pays_backward_weights(s)) return columns::backward_weights(s, x, dy, dweight);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
     if (onednn::conv_backward_weights(s, x, dy, dweight)) return;
@@ -238,7 +245,7 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
     conv2d_backward_weights<float>(context, s, wide, widened(context, scratch, dy, output_size(s)), dweight, nullptr);
   } else {
     if constexpr (std::is_same_v<T, float>)
-      if (s.groups == 1) return columns::backward_weights(s, x, dy, dweight);
+      if (s.groups == 1) return blocks::backward_weights(s, x, dy, dweight);
     direct_backward_weights(s, x, dy, dweight);
   }
 }
