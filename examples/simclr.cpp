@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
                               .scale = {min_scale, 1},
                               .jitter = {0.8f * strength, 0.8f * strength, 0.8f * strength, 0.2f * strength},
                               .blur = small ? 0.0f : 0.5f};
-    data::Loader loader(split.train, data::Views({recipe, recipe}), examples::loader_options(options));
+    data::Loader loader = examples::training_loader(options, split.train, data::Views({recipe, recipe}));
 
     manual_seed(uint64_t(options.seed));
     models::SimClr model(models::resnet18({.width = options.width, .cifar_stem = small}));

@@ -4,12 +4,14 @@
 
 namespace fovea::examples {
 
-Evaluator::Evaluator(const Options& options, nn::Module& model, models::Network features, data::Split split)
+Evaluator::Evaluator(const Options& options, nn::Module& model, models::Network features, data::Split split,
+                     const models::KnnOptions& knn)
     : options_(options),
       model_(model),
       features_(std::move(features)),
       split_(std::move(split)),
-      views_(data::test_views(split_.train->image_size())) {
+      views_(data::test_views(split_.train->image_size())),
+      knn_(knn) {
   probe_.seed = uint64_t(options.seed);
 }
 

@@ -19,7 +19,8 @@ class Evaluator {
  public:
   // `features` maps images to features through `model`, which is put into evaluation mode meanwhile. All three are used
   // as long as the Evaluator lives.
-  Evaluator(const Options& options, nn::Module& model, models::Network features, data::Split split);
+  Evaluator(const Options& options, nn::Module& model, models::Network features, data::Split split,
+            const models::KnnOptions& knn = {});
 
   // Extracts the features of the network as it is now, for the functions below.
   void extract();

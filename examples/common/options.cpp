@@ -71,24 +71,31 @@ void check_range(const Flag& flag) {
       flag.value);
 }
 
-std::vector<Flag> common_flags(Options& o, std::string& device) {
+// What decides which data a program works on, and how it computes.
+std::vector<Flag> data_flags(Options& o, std::string& device) {
   constexpr double kMany = std::numeric_limits<int>::max();
-  constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
   return {
-      {"--data", "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or synthetic", &o.data},
-      {"--limit", "train on the first N images (0: all)", &o.limit, 0, kMany},
-      {"--epochs", "passes over the training images", &o.epochs, 1, 1e6},
-      {"--steps", "train for N steps instead of --epochs (0: off)", &o.steps, 0, kMany},
-      {"--batch", "images a step", &o.batch, 2, 1 << 20},
-      {"--lr", "peak learning rate", &o.lr, kAboveZero, 1e4},
-      {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
-      {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--data", "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or synthetic[:N]", &o.data},
+      {"--limit", "use the first N training images (0: all)", &o.limit, 0, kMany},
       {"--width", "channels of the backbone's first stage", &o.width, 1, 1024},
       {"--seed", "of weights, order and augmentations", &o.seed, 0, kMany},
       {"--bf16", "run matrix products and convolutions in bfloat16", &o.bf16},
       {"--device", "cpu or cuda", &device},
       {"--workers", "threads that load and augment images", &o.workers, 0, 256, false},
       {"--threads", "threads that compute (0: all)", &o.threads, 0, 1024, false},
+  };
+}
+
+std::vector<Flag> training_flags(Options& o) {
+  constexpr double kMany = std::numeric_limits<int>::max();
+  constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
+  return {
+      {"--epochs", "passes over the training images", &o.epochs, 1, 1e6},
+      {"--steps", "train for N steps instead of --epochs (0: off)", &o.steps, 0, kMany},
+      {"--batch", "images a step", &o.batch, 2, 1 << 20},
+      {"--lr", "peak learning rate", &o.lr, kAboveZero, 1e4},
+      {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
       {"--out", "the run's folder", &o.out, 0, 0, false},
       {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.eval_every, 0, kMany,
        false},
@@ -127,7 +134,9 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   app.set_version_flag("--version", fmt::format("{} (fovea {})", about.method, kVersion), "Print the version and exit");
 
   std::string device = options.device.is_cpu() ? "cpu" : "cuda";
-  std::vector<Flag> all = common_flags(options, device);
+  std::vector<Flag> all = data_flags(options, device);
+  const std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
+  all.insert(all.end(), training.begin(), training.end());
   all.insert(all.end(), flags.begin(), flags.end());
   std::vector<CLI::Option*> parsed;
   for (const Flag& flag : all)
@@ -140,9 +149,11 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
         },
         flag.value));
   std::string resume_folder;
-  CLI::Option* resume = app.add_option("--resume", resume_folder, "continue the run in DIR (default: --out's)")
-                            ->expected(0, 1)
-                            ->type_name("[DIR]");
+  CLI::Option* resume = nullptr;
+  if (about.trains)
+    resume = app.add_option("--resume", resume_folder, "continue the run in DIR (default: --out's)")
+                 ->expected(0, 1)
+                 ->type_name("[DIR]");
 
   try {
     app.parse(argc, argv);
@@ -158,7 +169,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     return false;
   };
   for (const Flag& flag : all) check_range(flag);
-  options.resume = resume->count() > 0;
+  options.resume = resume && resume->count() > 0;
   if (options.resume) {
     if (!resume_folder.empty()) {
       bool out_given = app.get_option("--out")->count() > 0;

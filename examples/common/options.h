@@ -58,6 +58,7 @@ struct About {
   std::string method;  // "simclr": the program's name and summary.json's method
   std::string title;   // "SimCLR"
   std::string paper;   // "A Simple Framework for Contrastive Learning of Visual Representations (Chen et al., 2020)"
+  bool trains = true;  // false: a tool without the flags of training (--epochs, --out, --resume, ...)
 };
 
 // A command line that makes no sense; what() names the flag.

@@ -121,13 +121,15 @@ struct Interval {
 data::Split open_data(const Options& options) {
   data::Split split = data::open_dataset(options.data);
   if (options.limit > 0) split.train = data::first(split.train, options.limit);
-  check(split.train->size() >= options.batch, "--batch {} is more than the {} training images", options.batch,
-        split.train->size());
   return split;
 }
 
-data::LoaderOptions loader_options(const Options& options) {
-  return {.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers};
+data::Loader training_loader(const Options& options, data::DatasetPtr dataset, data::Views views) {
+  check(dataset->size() >= options.batch, "--batch {} is more than the {} training images", options.batch,
+        dataset->size());
+  return {std::move(dataset),
+          std::move(views),
+          {.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers}};
 }
 
 void Run::watch(const Tensor& z0, const Tensor& z1) {
@@ -170,7 +172,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
 
   StopSignals signals;
   Interval interval;
-  int64_t saved = step;
+  int64_t saved = options.resume ? step : -1;  // the step that the checkpoint is of
   auto save = [&] {
     if (std::string bad = first_not_finite(nullptr, model); !bad.empty())
       throw_not_finite("a value is not finite", step, bad, checkpoint);

@@ -14,10 +14,11 @@
 
 namespace fovea::examples {
 
-// The dataset that --data and --limit name. Throws Error, also when the training images do not fill one batch.
+// The dataset that --data and --limit name.
 data::Split open_data(const Options& options);
 
-data::LoaderOptions loader_options(const Options& options);
+// Batches of --batch images for training. Throws Error when the images do not fill one.
+data::Loader training_loader(const Options& options, data::DatasetPtr dataset, data::Views views);
 
 // Where a run stands when the loss of a step is computed, and what the loss leaves for the log.
 class Run {

@@ -132,3 +132,15 @@ TEST_CASE("a run is not resumed with other options or by another method", "[exam
   write_checkpoint(folder.path(), "byol", parsed({}).options);
   CHECK_THROWS_WITH(parsed({"--resume", path.c_str()}), Catch::Contains("belongs to byol"));
 }
+
+TEST_CASE("a program that does not train has no flags of training", "[examples]") {
+  About tool{"tool", "Tool", "", false};
+  Options options;
+  const char* data[] = {"tool", "--data", "synthetic:8", "--width", "4"};
+  CHECK(parse(5, data, tool, options));
+  CHECK(options.width == 4);
+  for (const char* flag : {"--epochs", "--lr", "--out", "--resume"}) {
+    const char* arguments[] = {"tool", flag, "1"};
+    CHECK_THROWS_WITH(parse(3, arguments, tool, options), Catch::Contains(flag));
+  }
+}

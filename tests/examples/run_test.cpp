@@ -49,7 +49,7 @@ struct Trial {
     Net net;
     nn::Sgd optimizer(nn::decay_groups(net, {.weight_decay = 1e-4}), {.momentum = 0.9});
     data::Split split = open_data(options);
-    data::Loader loader(split.train, small_views(), loader_options(options));
+    data::Loader loader = training_loader(options, split.train, small_views());
     data::Views still({data::Recipe{.size = 8, .jitter_p = 0}});
     Evaluator evaluator(
         options, net, [&](const Tensor& x) { return flatten(x, 1); }, split);
