@@ -6,7 +6,6 @@
 #include <fovea/kernels/binary_functors.h>
 #include <fovea/kernels/context.h>
 #include <fovea/kernels/functors.h>
-#include <fovea/kernels/functors_binary.h>
 
 namespace fovea::kernels {
 
