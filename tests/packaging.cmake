@@ -9,7 +9,7 @@ add_test(NAME "every public header compiles alone"
 # The library installs, and a project outside uses it: found as a package, and as a subdirectory. The second one builds the
 # library once more, unoptimised.
 set(prefix ${CMAKE_CURRENT_BINARY_DIR}/prefix)
-set(consumer_options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCMAKE_BUILD_TYPE=Debug)
+set(consumer_options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}" -DCMAKE_BUILD_TYPE=)
 function(fovea_consumer_test name folder)
   add_test(NAME ${name}
            COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${CMAKE_CURRENT_BINARY_DIR}/${folder}
