@@ -102,7 +102,9 @@ TEST_CASE("a search that is large enough for the bf16 screen gives the bits of t
       }
       std::vector<float> values(size_t(s.queries * s.k)), some(values.size());
       std::vector<int64_t> index(values.size()), some_index(values.size());
+      int before = threads();
       topk(cpu(), s, queries.data(), bank.data(), values.data(), index.data());
+      CHECK(threads() == before);
       for (int64_t q = 0; q < s.queries; q += 50)  // too few for the screen
         topk(cpu(), {50, s.rows, s.dim, s.k, metric}, &queries[size_t(q * s.dim)], bank.data(), &some[size_t(q * s.k)],
              &some_index[size_t(q * s.k)]);
