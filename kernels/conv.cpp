@@ -155,7 +155,7 @@ const float* widened(Cpu& context, Scratch& scratch, const bf16* x, int64_t n) {
 }
 
 bool use_winograd(const Conv2dShape& s) {
-  return !conv_exact() && winograd::fits(s);
+  return !conv_exact() && winograd::pays(s);
 }
 
 }  // namespace

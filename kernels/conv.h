@@ -23,9 +23,10 @@ struct Conv2dShape {
 // weight[o, r, s, c], with zeros outside of x and, for groups > 1, c running over o's group. bias may be null.
 // Weights, bias and their gradients are float for bf16 activations.               reads x, weight; writes y
 //
-// On the CPU, float convolutions of 3x3, stride 1 and multiples of 16 channels run as Winograd F(4x4, 3x3), unless
-// ConvExact says otherwise: a relative error (L2) of 2e-6 to 5e-6 where direct sums have 1e-6. All else runs through
-// oneDNN where the build has it, and through plain loops where it has not.
+// On the CPU, float convolutions of 3x3, stride 1 and multiples of 16 channels run as Winograd F(4x4, 3x3) where that
+// is faster, unless ConvExact says otherwise: a relative error (L2) of 2e-6 to 5e-6 where direct sums have 1e-6. Others
+// run as products of gathered blocks or through oneDNN's direct kernels, whichever is faster; f64, and groups without
+// oneDNN, run through plain loops. The same number of threads gives the same bits.
 template <class T>
 void conv2d_forward(Cpu&, const Conv2dShape& shape, const T* x, const accumulator_t<T>* weight,
                     const accumulator_t<T>* bias, T* y);

@@ -172,6 +172,11 @@ bool fits(const Conv2dShape& s) {
          s.groups == 1 && s.pad_h <= 2 && s.pad_w <= 2 && s.c % kLine == 0 && s.k % kLine == 0;
 }
 
+bool pays(const Conv2dShape& s) {
+  Tiles tiles(s.n, s.out_h(), s.out_w());
+  return fits(s) && tiles.count >= 16 && 3 * s.n * s.out_h() * s.out_w() >= 16 * tiles.count;
+}
+
 void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y) {
   Scratch scratch;
   Weights weights(s.c);
