@@ -58,7 +58,7 @@ img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-
 .view { display: flex; gap: 6px; } .view img { flex: 0 1 78px; min-width: 0; width: 0; flex-grow: 1; } .view .original { margin-right: 8px; opacity: .92; outline: 1px solid var(--rule); outline-offset: 3px; }
 .map { display: grid; grid-template-columns: minmax(0, 620px) 1fr; gap: 32px; align-items: start; }
 .legend { list-style: none; margin: 12px 0 0; padding: 0; font-size: 14.5px; columns: 1; } .legend li { display: flex; align-items: center; gap: 9px; padding: 4px 0; cursor: default; } .legend i { width: 11px; height: 11px; border-radius: 50%; background: var(--k); }
-.neighbours { overflow-x: auto; } .row { display: grid; grid-template-columns: repeat(9, minmax(64px, 1fr)); gap: 12px; min-width: 780px; padding: 12px 0; border-bottom: 1px solid var(--rule); }
+.neighbours { overflow-x: auto; padding: 0 4px; margin: 0 -4px; } .row { display: grid; grid-template-columns: repeat(9, minmax(64px, 1fr)); gap: 12px; min-width: 780px; padding: 12px 0; border-bottom: 1px solid var(--rule); }
 .cell { font-size: 12px; line-height: 1.3; color: var(--soft); } .cell img { margin-bottom: 5px; } .cell.query { margin-right: 14px; color: var(--ink); font-weight: 600; }
 .cell.wrong img { outline: 2px solid var(--wrong); outline-offset: 1px; } .cell.wrong { color: var(--wrong); }
 .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 0 32px; margin: 14px 0 0; font-size: 14px; } .options div { display: flex; justify-content: space-between; gap: 16px; padding: 5px 0; border-bottom: 1px solid var(--rule); } .options dt { color: var(--soft); white-space: nowrap; } .options dd { margin: 0; text-align: right; overflow-wrap: anywhere; min-width: 0; }

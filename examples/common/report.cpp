@@ -134,7 +134,7 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
                  .decimals = 1,
                  .from_zero = true});
   out.push_back({.title = "Cosine similarities",
-                 .note = "of two views of one image, and of different images",
+                 .note = "of views of the same and of other images",
                  .curves = {curve("same", "positive_similarity"), curve("other", "negative_similarity")},
                  .decimals = 2});
   out.push_back({.title = "Learning rate", .curves = {curve("", "lr")}, .decimals = 4, .from_zero = true});
@@ -146,7 +146,7 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
   out.push_back({.title = "Time of a step",
                  .note = "milliseconds",
                  .curves = {curve("compute", "compute_ms"), curve("data", "data_ms")},
-                 .decimals = 1,
+                 .decimals = 0,
                  .from_zero = true});
   return out;
 }
