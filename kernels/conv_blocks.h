@@ -7,8 +7,9 @@
 
 namespace fovea::kernels::blocks {
 
-// Where these beat oneDNN's direct kernels: small maps; all weight gradients, whose threads wait for one another in
-// oneDNN by spinning, which takes forever when another process has the core.
+// Where these beat oneDNN's direct kernels: small maps, and weight gradients but for those of a few input channels.
+// There oneDNN's threads wait for one another by spinning, which takes many times as long when another process has the
+// core.
 bool pays(const Conv2dShape& shape);  // forward and backward_data
 bool pays_backward_weights(const Conv2dShape& shape);
 
