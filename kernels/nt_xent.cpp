@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include <fovea/kernels/matmul_tile.h>
 #include <fovea/kernels/nt_xent_strips.h>
@@ -15,11 +18,63 @@ namespace {
 
 constexpr int64_t kStrip = 48;      // rows of similarities that are in work at once, a multiple of every Tile::kRows
 constexpr int64_t kMaxBlock = 256;  // rows of a block, a multiple of every Tile::kCols
-constexpr double kMaxSpread = 80;   // exp(-spread) is still a normal float: one shift serves all rows
+constexpr int64_t kGrain = int64_t(1) << 26;  // products that take a millisecond: less is not worth a second thread
+constexpr double kMaxSpread = 80;             // exp(-spread) is still a normal float: one shift serves all rows
 
 int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
+
+// Pairs of blocks in the rounds of a round-robin tournament, each block first with itself. A pair may meet once both
+// have finished their earlier rounds: whoever is free takes a pair that is ready, so that a thread that waits for a
+// core holds up few others, and yet every block meets the rest in the same order every time.
+class Tournament {
+ public:
+  explicit Tournament(int64_t blocks) : seats_(divide_up(blocks, 2) * 2), met_(size_t(blocks)), busy_(size_t(blocks)) {
+    left_ = blocks * (blocks + 1) / 2;
+  }
+
+  enum class Next { pair, wait, over };
+  Next next(int64_t& a, int64_t& b) {
+    std::lock_guard lock(mutex_);
+    if (left_ == 0) return Next::over;
+    const int64_t blocks = int64_t(met_.size());
+    int64_t best = seats_;
+    for (int64_t i = 0; i < blocks; ++i) {
+      if (busy_[size_t(i)]) continue;
+      if (met_[size_t(i)] < seats_ && opponent(i) >= blocks) ++met_[size_t(i)];  // nobody to meet in this round
+      if (met_[size_t(i)] >= best) continue;
+      int64_t j = opponent(i);
+      if (busy_[size_t(j)] || met_[size_t(j)] != met_[size_t(i)]) continue;
+      best = met_[size_t(i)], a = std::min(i, j), b = std::max(i, j);
+    }
+    if (best == seats_) return Next::wait;
+    busy_[size_t(a)] = busy_[size_t(b)] = 1;
+    --left_;
+    return Next::pair;
+  }
+  void finish(int64_t a, int64_t b) {
+    std::lock_guard lock(mutex_);
+    busy_[size_t(a)] = busy_[size_t(b)] = 0;
+    ++met_[size_t(a)];
+    if (a != b) ++met_[size_t(b)];
+  }
+
+ private:
+  // Seat 0 stays, the others move round; those across the table meet.
+  int64_t opponent(int64_t block) const {
+    int64_t round = met_[size_t(block)] - 1, moving = seats_ - 1;
+    if (round < 0) return block;
+    int64_t seat = block == 0 ? 0 : 1 + (block - 1 + moving - round % moving) % moving;
+    int64_t across = seats_ - 1 - seat;
+    return across == 0 ? 0 : 1 + (across - 1 + round) % moving;
+  }
+
+  std::mutex mutex_;
+  int64_t seats_, left_;
+  std::vector<int64_t> met_;  // rounds a block has finished
+  std::vector<uint8_t> busy_;
+};
 
 // The rows of both views, normalised, in blocks that meet in pairs.
 template <Isa I, class T>
@@ -36,7 +91,7 @@ class Rows {
                : n_ >= 1024 ? 128
                             : 64),
         blocks_(divide_up(n_, block_)),
-        team_(n_ * n_ * std::max<int64_t>(dim_, 1) > kParallelGrain ? threads() : 1),
+        team_(n_ * n_ * dim_ > kGrain ? threads() : 1),
         scale_(1 / shape.temperature),
         common_(2 * scale_ <= kMaxSpread),
         unit_(scratch_.take<Acc>(size_t(n_ * ld_))),
@@ -77,25 +132,21 @@ class Rows {
   }
 
   // body(s, row, rows, col, cols) for strips of similarities that cover every pair of different blocks once and every
-  // block with itself (row block == column block) once, there with -infinity on the diagonal. The strip belongs to the
-  // body. Two calls at one time never share a row or a column, and each row is met in the same order every time: blocks
-  // meet as teams in a round-robin tournament.
+  // block with itself, there with -infinity on the diagonal. The strip belongs to the body. Two calls at one time never
+  // share a row or a column, and each row is met in the same order every time.
   template <class F>
   void for_each_strip(F&& body) const {
-    int64_t seats = divide_up(blocks_, 2) * 2;
+    Tournament tournament(blocks_);
 #pragma omp parallel num_threads(team_) if (team_ > 1)
-    {
-#pragma omp for schedule(dynamic)
-      for (int64_t b = 0; b < blocks_; ++b) meet(b, b, body);
-      for (int64_t round = 0; round < seats - 1; ++round) {
-#pragma omp for schedule(dynamic)
-        for (int64_t table = 0; table < seats / 2; ++table) {
-          // Seat 0 stays, the others move round.
-          auto seat = [&](int64_t i) { return i == 0 ? 0 : 1 + (i - 1 + round) % (seats - 1); };
-          int64_t a = seat(table), b = seat(seats - 1 - table);
-          if (std::max(a, b) < blocks_) meet(std::min(a, b), std::max(a, b), body);
-        }
+    for (int64_t a = 0, b = 0;;) {
+      Tournament::Next next = tournament.next(a, b);
+      if (next == Tournament::Next::over) break;
+      if (next == Tournament::Next::wait) {
+        std::this_thread::yield();
+        continue;
       }
+      meet(a, b, body);
+      tournament.finish(a, b);
     }
   }
 
