@@ -98,13 +98,14 @@ class CachingAllocator final : public Allocator {
   }
 
   void* map(size_t rounded, size_t asked) {
-    void* p = rounded >= asked ? Source::take(rounded) : nullptr;  // a wrapped-around size asks for more than it rounds to
+    void* p =
+        rounded >= asked ? Source::take(rounded) : nullptr;  // a wrapped-around size asks for more than it rounds to
     if (!p) {
       release_large();
       p = rounded >= asked ? Source::take(rounded) : nullptr;
     }
-    check(p, "allocator: {} is out of memory: asked for {} bytes with {} live, {} cached, {} at the peak", Source::name(), asked,
-          stats_.live, stats_.cached, stats_.peak);
+    check(p, "allocator: {} is out of memory: asked for {} bytes with {} live, {} cached, {} at the peak",
+          Source::name(), asked, stats_.live, stats_.cached, stats_.peak);
     stats_.mapped += rounded;
     ++stats_.map_calls;
     return p;

@@ -19,7 +19,8 @@ struct AllocatorStats {
 class Allocator {
  public:
   virtual ~Allocator() = default;
-  // At least `bytes` bytes, aligned to 64 (2 MiB for sizes of 1 MiB and more). Throws Error when the device is out of memory.
+  // At least `bytes` bytes, aligned to 64 (2 MiB for sizes of 1 MiB and more). Throws Error when the device is out of
+  // memory.
   virtual void* allocate(size_t bytes) = 0;
   // Takes back what allocate(bytes) returned; never throws.
   virtual void deallocate(void* p, size_t bytes) noexcept = 0;
@@ -29,8 +30,8 @@ class Allocator {
   virtual void reset_peak() = 0;
 };
 
-// The caching allocator of a device. On the CPU it maps 2 MiB-aligned huge pages and keeps what is freed, by rounded size
-// (512 B below 1 MiB, 2 MiB above), so that a training loop maps no memory after its first step.
+// The caching allocator of a device. On the CPU it maps 2 MiB-aligned huge pages and keeps what is freed, by rounded
+// size (512 B below 1 MiB, 2 MiB above), so that a training loop maps no memory after its first step.
 Allocator& allocator(Device device);
 
 // `bytes` of the device's allocator, returned to it when the last owner goes. For scratch memory and tensors alike.

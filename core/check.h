@@ -7,7 +7,8 @@
 
 namespace fovea {
 
-// Throws Error with one sentence that says what was wanted and what was given: check(n > 0, "linear: want ..., got {}", n).
+// Throws Error with one sentence that says what was wanted and what was given: check(n > 0, "linear: want ..., got {}",
+// n).
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   if (!ok) [[unlikely]]
@@ -18,7 +19,9 @@ void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
 
 // Anything with a str() member prints through it: Shape, Device.
 template <class T>
-  requires requires(const T& t) { { t.str() } -> std::convertible_to<std::string>; }
+requires requires(const T& t) {
+  { t.str() } -> std::convertible_to<std::string>;
+}
 struct fmt::formatter<T> : fmt::formatter<std::string> {
   auto format(const T& t, format_context& context) const { return formatter<std::string>::format(t.str(), context); }
 };

@@ -19,18 +19,21 @@ void dispatch(Device device, F&& launch) {
   throw_no_cuda();
 }
 
-// dispatch_float(x, "relu", [&]<class T>(auto& ctx) { kernels::relu(ctx, x.data<T>(), ...); }) also picks T by x's dtype:
-// float or bf16, and double on the CPU. Throws Error naming the op for any other.
+// dispatch_float(x, "relu", [&]<class T>(auto& ctx) { kernels::relu(ctx, x.data<T>(), ...); }) also picks T by x's
+// dtype: float or bf16, and double on the CPU. Throws Error naming the op for any other.
 template <class F>
 void dispatch_float(const Tensor& x, const char* op, F&& launch) {
   dispatch(x.device(), [&]<class Context>(Context& ctx) {
     switch (x.dtype()) {
-      case Dtype::f32: return launch.template operator()<float>(ctx);
-      case Dtype::bf16: return launch.template operator()<bf16>(ctx);
+      case Dtype::f32:
+        return launch.template operator()<float>(ctx);
+      case Dtype::bf16:
+        return launch.template operator()<bf16>(ctx);
       case Dtype::f64:
         if constexpr (std::is_same_v<Context, kernels::Cpu>) return launch.template operator()<double>(ctx);
         [[fallthrough]];
-      default: throw_wrong_dtype(op, x.dtype(), "f32, bf16 or, on the CPU, f64");
+      default:
+        throw_wrong_dtype(op, x.dtype(), "f32, bf16 or, on the CPU, f64");
     }
   });
 }

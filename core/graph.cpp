@@ -70,7 +70,8 @@ std::string to_dot(const Tensor& result, const std::vector<NamedLeaf>& names) {
   Graph graph(result, names);
   std::string out = "digraph backward {\n  rankdir=TB; node [shape=box, fontname=\"sans-serif\"];\n";
   for (GradMeta* meta : graph.order) {
-    out += fmt::format("  n{} [label=\"{}\"{}];\n", graph.number[meta], graph.label(meta), meta->node ? "" : ", style=rounded");
+    out += fmt::format("  n{} [label=\"{}\"{}];\n", graph.number[meta], graph.label(meta),
+                       meta->node ? "" : ", style=rounded");
     if (!meta->node) continue;
     for (const auto& input : meta->node->inputs)
       if (input) out += fmt::format("  n{} -> n{};\n", graph.number[meta], graph.number[input.get()]);

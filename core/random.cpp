@@ -13,12 +13,15 @@ Generator& default_generator() {
   return generator;
 }
 
-void manual_seed(uint64_t seed) { default_generator() = Generator(seed); }
+void manual_seed(uint64_t seed) {
+  default_generator() = Generator(seed);
+}
 
 Tensor randn(Shape shape, Generator& generator, Device device) {
   Tensor t = Tensor::empty(shape, Dtype::f32, device);
   uint64_t first = generator.advance(t.numel());
-  dispatch(device, [&](auto& ctx) { kernels::fill_normal(ctx, t.data<float>(), t.numel(), 0, 1, generator.seed(), first); });
+  dispatch(device,
+           [&](auto& ctx) { kernels::fill_normal(ctx, t.data<float>(), t.numel(), 0, 1, generator.seed(), first); });
   return t;
 }
 
@@ -31,7 +34,9 @@ Tensor uniform(Shape shape, double low, double high, Generator& generator, Devic
   return t;
 }
 
-Tensor rand(Shape shape, Generator& generator, Device device) { return uniform(shape, 0, 1, generator, device); }
+Tensor rand(Shape shape, Generator& generator, Device device) {
+  return uniform(shape, 0, 1, generator, device);
+}
 
 Tensor randint(int64_t low, int64_t high, Shape shape, Generator& generator) {
   Tensor t = Tensor::empty(shape, Dtype::i64);

@@ -7,8 +7,8 @@
 
 namespace fovea {
 
-// A place in a stream of counter-based random numbers (Philox): the same seed gives the same tensors on every device and
-// for any number of threads. Saving seed() and offset() saves its state.
+// A place in a stream of counter-based random numbers (Philox): the same seed gives the same tensors on every device
+// and for any number of threads. Saving seed() and offset() saves its state.
 class Generator {
  public:
   explicit Generator(uint64_t seed = 0, uint64_t offset = 0) : seed_(seed), offset_(offset) {}
@@ -30,13 +30,16 @@ Generator& default_generator();
 void manual_seed(uint64_t seed);
 
 Tensor randn(Shape shape, Generator& generator = default_generator(), Device device = Device::cpu());
-Tensor rand(Shape shape, Generator& generator = default_generator(), Device device = Device::cpu());  // uniform in [0, 1)
-Tensor uniform(Shape shape, double low, double high, Generator& generator = default_generator(), Device device = Device::cpu());
-Tensor randperm(int64_t n, Generator& generator = default_generator());                           // i64, on the CPU
-Tensor randint(int64_t low, int64_t high, Shape shape, Generator& generator = default_generator());  // i64 in [low, high)
+Tensor rand(Shape shape, Generator& generator = default_generator(),
+            Device device = Device::cpu());  // uniform in [0, 1)
+Tensor uniform(Shape shape, double low, double high, Generator& generator = default_generator(),
+               Device device = Device::cpu());
+Tensor randperm(int64_t n, Generator& generator = default_generator());  // i64, on the CPU
+Tensor randint(int64_t low, int64_t high, Shape shape,
+               Generator& generator = default_generator());  // i64 in [low, high)
 
-// Scalar draws for augmentation and sampling: a stream of its own for each (seed, stream) pair, so that the draws of one
-// sample do not depend on how many another took.
+// Scalar draws for augmentation and sampling: a stream of its own for each (seed, stream) pair, so that the draws of
+// one sample do not depend on how many another took.
 class Rng {
  public:
   Rng(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}

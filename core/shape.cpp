@@ -20,7 +20,9 @@ int64_t Shape::numel() const {
   return product;
 }
 
-void Shape::push_back(int64_t size) { insert(rank_, size); }
+void Shape::push_back(int64_t size) {
+  insert(rank_, size);
+}
 
 void Shape::insert(int at, int64_t size) {
   check(rank_ < kMaxRank, "shape: want at most {} dimensions, got another one after {}", kMaxRank, str());
@@ -35,7 +37,9 @@ void Shape::erase(int at) {
   --rank_;
 }
 
-bool Shape::operator==(const Shape& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
 
 std::string Shape::str() const {
   std::string out = "[";

@@ -10,13 +10,17 @@
 
 namespace fovea {
 
-void throw_no_cuda() { throw Error("this build of fovea has no CUDA backend (configure with -DFOVEA_CUDA=ON)"); }
+void throw_no_cuda() {
+  throw Error("this build of fovea has no CUDA backend (configure with -DFOVEA_CUDA=ON)");
+}
 
 void throw_wrong_dtype(const char* op, Dtype got, const char* wanted) {
   throw Error(fmt::format("{}: want {}, got {}", op, wanted, name_of(got)));
 }
 
-void Tensor::throw_undefined() { throw Error("tensor: this tensor is undefined (default-constructed)"); }
+void Tensor::throw_undefined() {
+  throw Error("tensor: this tensor is undefined (default-constructed)");
+}
 
 void Tensor::throw_dtype(Dtype wanted) const {
   throw Error(fmt::format("data: want a {} tensor, got {} {}", name_of(wanted), name_of(dtype()), shape()));
@@ -28,7 +32,8 @@ Tensor Tensor::empty(Shape shape, Dtype dtype, Device device) {
   t.impl_ = std::make_shared<Impl>();
   int64_t numel = 1;
   for (int64_t size : shape)
-    check(!__builtin_mul_overflow(numel, size, &numel) && numel < (int64_t(1) << 60), "empty: {} has too many elements", shape);
+    check(!__builtin_mul_overflow(numel, size, &numel) && numel < (int64_t(1) << 60), "empty: {} has too many elements",
+          shape);
   t.impl_->numel = numel;
   t.impl_->storage = allocate_shared(device, size_t(numel) * size_of(dtype));
   t.impl_->data = t.impl_->storage.get();
@@ -38,9 +43,15 @@ Tensor Tensor::empty(Shape shape, Dtype dtype, Device device) {
   return t;
 }
 
-Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) { return empty(shape, dtype, device).fill_(value); }
-Tensor Tensor::zeros(Shape shape, Dtype dtype, Device device) { return full(shape, 0, dtype, device); }
-Tensor Tensor::ones(Shape shape, Dtype dtype, Device device) { return full(shape, 1, dtype, device); }
+Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
+  return empty(shape, dtype, device).fill_(value);
+}
+Tensor Tensor::zeros(Shape shape, Dtype dtype, Device device) {
+  return full(shape, 0, dtype, device);
+}
+Tensor Tensor::ones(Shape shape, Dtype dtype, Device device) {
+  return full(shape, 1, dtype, device);
+}
 
 Tensor Tensor::arange(int64_t n) {
   Tensor t = empty({n}, Dtype::i64);
@@ -50,7 +61,8 @@ Tensor Tensor::arange(int64_t n) {
 
 template <class T>
 Tensor Tensor::from(Shape shape, const std::vector<T>& values) {
-  check(shape.numel() == int64_t(values.size()), "from: want {} values for {}, got {}", shape.numel(), shape, values.size());
+  check(shape.numel() == int64_t(values.size()), "from: want {} values for {}, got {}", shape.numel(), shape,
+        values.size());
   Tensor t = empty(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), t.data<T>());
   return t;
@@ -61,7 +73,9 @@ template Tensor Tensor::from<bf16>(Shape, const std::vector<bf16>&);
 template Tensor Tensor::from<int64_t>(Shape, const std::vector<int64_t>&);
 template Tensor Tensor::from<uint8_t>(Shape, const std::vector<uint8_t>&);
 
-int64_t Tensor::size(int dim) const { return shape()[shape().dim(dim, "size")]; }
+int64_t Tensor::size(int dim) const {
+  return shape()[shape().dim(dim, "size")];
+}
 
 double Tensor::item() const {
   check(numel() == 1, "item: want a tensor of one element, got {}", shape());
@@ -111,15 +125,16 @@ Tensor Tensor::reshape(const std::vector<int64_t>& sizes) const {
   }
   std::vector<int64_t> resolved = sizes;
   if (unknown >= 0) {
-    check(known > 0 && numel() % known == 0, "reshape: want sizes whose product divides {} (of {}), got {}", numel(), shape(), known);
+    check(known > 0 && numel() % known == 0, "reshape: want sizes whose product divides {} (of {}), got {}", numel(),
+          shape(), known);
     resolved[size_t(unknown)] = numel() / known;
   }
   return reshape(Shape(resolved));
 }
 
 Tensor Tensor::slice(int64_t begin, int64_t end) const {
-  check(rank() > 0 && begin >= 0 && begin <= end && end <= shape()[0], "slice: want rows within dimension 0 of {}, got [{}, {})",
-        shape(), begin, end);
+  check(rank() > 0 && begin >= 0 && begin <= end && end <= shape()[0],
+        "slice: want rows within dimension 0 of {}, got [{}, {})", shape(), begin, end);
   if (begin == 0 && end == shape()[0]) return *this;
   Shape out = shape();
   out[0] = end - begin;
@@ -155,7 +170,8 @@ Tensor Tensor::to(Dtype wanted) const {
   Tensor out = empty(shape(), wanted, device());
   cast_into(*this, out);
   if (!is_float(wanted)) return out;
-  return record("to", out, {*this}, [dtype = dtype()](const Node&, const Tensor& dy) -> Grads { return {dy.to(dtype)}; });
+  return record("to", out, {*this},
+                [dtype = dtype()](const Node&, const Tensor& dy) -> Grads { return {dy.to(dtype)}; });
 }
 
 Tensor Tensor::to(Device wanted) const {
@@ -170,10 +186,13 @@ Tensor Tensor::clone() const {
   return t;
 }
 
-Tensor Tensor::detach() const { return view(shape(), 0); }
+Tensor Tensor::detach() const {
+  return view(shape(), 0);
+}
 
 static void check_in_place(const Tensor& t, const char* op) {
-  check(!grad_enabled() || !t.requires_grad(), "{}: want NoGrad to change a tensor {} that requires a gradient in place", op, t.shape());
+  check(!grad_enabled() || !t.requires_grad(),
+        "{}: want NoGrad to change a tensor {} that requires a gradient in place", op, t.shape());
 }
 
 Tensor& Tensor::fill_(double value) {

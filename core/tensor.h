@@ -69,8 +69,8 @@ class Tensor {
   Tensor reshape(std::initializer_list<int64_t> sizes) const { return reshape(std::vector<int64_t>(sizes)); }
   Tensor reshape(const Shape& shape) const;
   Tensor slice(int64_t begin, int64_t end) const;
-  // Where `next` begins where this ends in the same memory, with rows of the same shape and dtype: both as one view along
-  // dimension 0, without a graph. Undefined elsewhere.
+  // Where `next` begins where this ends in the same memory, with rows of the same shape and dtype: both as one view
+  // along dimension 0, without a graph. Undefined elsewhere.
   Tensor joined(const Tensor& next) const;
   // Differentiable. A tensor that already is what is asked for is returned as it is.
   Tensor to(Dtype dtype) const;
@@ -79,7 +79,8 @@ class Tensor {
   Tensor clone() const;   // own memory, no graph
   Tensor detach() const;  // same memory, no graph
 
-  // In place, for optimisers, buffers and data: they throw Error while gradients are recorded if this tensor requires one.
+  // In place, for optimisers, buffers and data: they throw Error while gradients are recorded if this tensor requires
+  // one.
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
   Tensor& copy_(const Tensor& from);  // same shape; converts dtype and device
@@ -96,7 +97,9 @@ class Tensor {
   void backward(const Tensor& grad, bool retain_graph = false) const;
 
   // True if both handles look at the same first byte.
-  bool shares_memory(const Tensor& other) const { return defined() && other.defined() && impl_->data == other.impl_->data; }
+  bool shares_memory(const Tensor& other) const {
+    return defined() && other.defined() && impl_->data == other.impl_->data;
+  }
 
  private:
   friend struct TensorAccess;  // autograd's window

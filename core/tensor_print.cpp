@@ -27,7 +27,9 @@ class ElementFormat {
       whole = whole && v == std::trunc(v);
     }
     whole_ = whole;
-    if (!integral_) scientific_ = whole ? largest >= 1e8 : largest >= 1e8 || (largest > 0 && (largest / smallest > 1000 || smallest < 1e-4));
+    if (!integral_)
+      scientific_ =
+          whole ? largest >= 1e8 : largest >= 1e8 || (largest > 0 && (largest / smallest > 1000 || smallest < 1e-4));
     for (double v : shown) width_ = std::max(width_, text(v).size());
   }
   std::string operator()(double v) const { return fmt::format("{:>{}}", text(v), width_); }
@@ -46,7 +48,10 @@ class ElementFormat {
 class Printer {
  public:
   Printer(const Tensor& t, std::vector<double> values)
-      : shape_(t.shape()), values_(std::move(values)), short_(t.numel() > kSummarizeAbove), format_(shown(), !is_float(t.dtype())) {}
+      : shape_(t.shape()),
+        values_(std::move(values)),
+        short_(t.numel() > kSummarizeAbove),
+        format_(shown(), !is_float(t.dtype())) {}
 
   std::string str() { return block(0, 0, 7); }
 
@@ -86,7 +91,8 @@ class Printer {
   std::string block(int dim, int64_t offset, size_t indent) const {
     if (dim == shape_.rank()) return format_(values_[size_t(offset)]);
     bool last = dim == shape_.rank() - 1;
-    std::string out = "[", between = last ? ", " : fmt::format(",{:\n<{}}{:{}}", "", shape_.rank() - 1 - dim, "", indent + 1);
+    std::string out = "[",
+                between = last ? ", " : fmt::format(",{:\n<{}}{:{}}", "", shape_.rank() - 1 - dim, "", indent + 1);
     size_t line = indent + 1;
     bool first = true;
     each(dim, [&](int64_t i) {
@@ -120,6 +126,8 @@ std::string to_string(const Tensor& t) {
   return out + ")";
 }
 
-std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out << to_string(t); }
+std::ostream& operator<<(std::ostream& out, const Tensor& t) {
+  return out << to_string(t);
+}
 
 }  // namespace fovea

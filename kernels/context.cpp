@@ -11,7 +11,11 @@ Cpu& cpu() {
   return context;
 }
 
-int threads() { return omp_get_max_threads(); }
-void set_threads(int count) { omp_set_num_threads(std::max(1, count)); }
+int threads() {
+  return omp_get_max_threads();
+}
+void set_threads(int count) {
+  omp_set_num_threads(std::max(1, count));
+}
 
 }  // namespace fovea::kernels

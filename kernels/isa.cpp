@@ -20,7 +20,10 @@ Isa isa() {
   static const Isa chosen = [] {
     Isa found = best();
     const char* wish = std::getenv("FOVEA_ISA");
-    Isa limit = !wish ? found : std::string_view(wish) == "plain" ? Isa::plain : std::string_view(wish) == "avx2" ? Isa::avx2 : found;
+    Isa limit = !wish                               ? found
+                : std::string_view(wish) == "plain" ? Isa::plain
+                : std::string_view(wish) == "avx2"  ? Isa::avx2
+                                                    : found;
     return limit < found ? limit : found;
   }();
   return chosen;

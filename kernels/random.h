@@ -7,8 +7,9 @@
 
 namespace fovea::kernels {
 
-// Four 32-bit words of counter-based random numbers: Philox 4x32-10 (Salmon et al., 2011, "Parallel random numbers: as easy
-// as 1, 2, 3"). A pure function of key and counter, so every device and any number of threads draw the same numbers.
+// Four 32-bit words of counter-based random numbers: Philox 4x32-10 (Salmon et al., 2011, "Parallel random numbers: as
+// easy as 1, 2, 3"). A pure function of key and counter, so every device and any number of threads draw the same
+// numbers.
 struct Philox4 {
   uint32_t word[4];
 };
@@ -26,7 +27,9 @@ FOVEA_HD inline Philox4 philox(uint64_t key, uint64_t counter, uint64_t stream =
 }
 
 // A word as a float in [0, 1) with 24 random bits.
-FOVEA_HD inline float uniform_from(uint32_t word) { return float(word >> 8) * (1.0f / 16777216.0f); }
+FOVEA_HD inline float uniform_from(uint32_t word) {
+  return float(word >> 8) * (1.0f / 16777216.0f);
+}
 
 // x[i] = uniform in [low, high); element i uses word i % 4 of counter (offset + i / 4).       writes n
 void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, uint64_t seed, uint64_t offset);

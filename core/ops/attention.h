@@ -9,8 +9,8 @@ struct AttentionOptions {
   bool causal = false;
   Tensor key_mask = {};  // u8 [B, T], 1 = may be attended to; undefined: all
 };
-// Multi-head attention over packed projections, qkv [B, T, 3, H, D] -> [B, T, H, D] (reshape to [B, T, H * D]): softmax of
-// scaled q k^T, times v. Nothing of size T x T is kept. A query that may attend to nothing gets zeros.
+// Multi-head attention over packed projections, qkv [B, T, 3, H, D] -> [B, T, H, D] (reshape to [B, T, H * D]): softmax
+// of scaled q k^T, times v. Nothing of size T x T is kept. A query that may attend to nothing gets zeros.
 Tensor attention(const Tensor& qkv, const AttentionOptions& options = {});
 
 }  // namespace fovea

@@ -9,7 +9,9 @@
 
 namespace fovea {
 
-std::string Size2::str() const { return h == w ? std::to_string(h) : fmt::format("{}x{}", h, w); }
+std::string Size2::str() const {
+  return h == w ? std::to_string(h) : fmt::format("{}x{}", h, w);
+}
 
 namespace {
 

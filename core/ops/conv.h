@@ -36,6 +36,7 @@ struct ConvTranspose2dOptions {
 };
 // x [N, H, W, C], weight [C, kh, kw, O / groups] (PyTorch's I, O/g, kh, kw with channels last) -> [N, H', W', O] with
 // H' = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1.
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, ConvTranspose2dOptions options = {});
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        ConvTranspose2dOptions options = {});
 
 }  // namespace fovea

@@ -19,7 +19,8 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta = 1, Reduction reduction = Reduction::mean);
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta = 1,
+                      Reduction reduction = Reduction::mean);
 
 // NT-Xent over 2N rows (Chen et al., 2020): z0, z1 [N, D], row i of one the positive of row i of the other. Rows are
 // l2-normalised inside. Mean over all 2N anchors of -log softmax over the 2N - 1 other rows of cos / temperature.

@@ -18,7 +18,8 @@ static std::vector<Tensor> run(const OpCase& op, Dtype dtype, bool rounded) {
   std::vector<Tensor> out{y.detach()};
   if (!y.requires_grad()) return out;
   Tensor dy = Tensor::empty(y.shape());
-  for (int64_t i = 0; i < dy.numel(); ++i) dy.data<float>()[i] = float(1 + i % 3) * (i % 2 ? -0.5f : 0.5f);  // exact in bf16
+  for (int64_t i = 0; i < dy.numel(); ++i)
+    dy.data<float>()[i] = float(1 + i % 3) * (i % 2 ? -0.5f : 0.5f);  // exact in bf16
   y.backward(dy.to(y.dtype()));
   for (const Tensor& x : inputs)
     if (x.requires_grad()) out.push_back(x.grad());
@@ -38,5 +39,9 @@ static void compare(Dtype dtype, bool rounded) {
   }
 }
 
-TEST_CASE("every op in f32 agrees with f64, forward and backward", "[core][ops]") { compare(Dtype::f32, false); }
-TEST_CASE("every op in bf16 agrees with f64 on the same inputs", "[core][ops]") { compare(Dtype::bf16, true); }
+TEST_CASE("every op in f32 agrees with f64, forward and backward", "[core][ops]") {
+  compare(Dtype::f32, false);
+}
+TEST_CASE("every op in bf16 agrees with f64 on the same inputs", "[core][ops]") {
+  compare(Dtype::bf16, true);
+}

@@ -32,7 +32,7 @@ TEST_CASE("a wrong reshape, slice, dtype or use of nothing says so in words", "[
 }
 
 TEST_CASE("bfloat16 rounds to nearest even and keeps NaN and infinity", "[core][tensor]") {
-  CHECK(float(bf16(1.0f + 1.0f / 256)) == 1.0f);           // a tie goes to the even mantissa
+  CHECK(float(bf16(1.0f + 1.0f / 256)) == 1.0f);  // a tie goes to the even mantissa
   CHECK(float(bf16(1.0f + 3.0f / 256)) == 1.0f + 4.0f / 256);
   CHECK(std::isnan(float(bf16(NAN))));
   CHECK(float(bf16(INFINITY)) == INFINITY);
@@ -49,7 +49,8 @@ TEST_CASE("dtypes convert and gradients pass through the conversion", "[core][te
 }
 
 TEST_CASE("tensors print as PyTorch prints them", "[core][tensor]") {
-  CHECK(to_string(Tensor::from<float>({2, 2}, {1, 2.5f, -3, 4})) == "tensor([[ 1.0000,  2.5000],\n        [-3.0000,  4.0000]])");
+  CHECK(to_string(Tensor::from<float>({2, 2}, {1, 2.5f, -3, 4})) ==
+        "tensor([[ 1.0000,  2.5000],\n        [-3.0000,  4.0000]])");
   CHECK(to_string(Tensor::from<float>({3}, {1, 2, 3})) == "tensor([1., 2., 3.])");
   CHECK(to_string(Tensor::from<int64_t>({2}, {10, -2})) == "tensor([10, -2])");
   CHECK(to_string(Tensor::full({}, 3)) == "tensor(3.)");

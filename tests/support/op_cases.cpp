@@ -11,14 +11,29 @@ static std::vector<double> values_of(const Input& input, uint64_t stream) {
   Rng rng(20240607, stream);
   for (double& x : v) {
     switch (input.fill) {
-      case Fill::normal: x = rng.normal(); break;
-      case Fill::positive: x = rng.uniform(0.5f, 2.0f); break;
-      case Fill::away: x = rng.normal(), x += x < 0 ? -0.1 : 0.1; break;
-      case Fill::spread: break;
-      case Fill::index: x = double(rng.integer(0, input.limit)); break;
-      case Fill::mask: x = rng.bernoulli(0.5f); break;
-      case Fill::unit: x = rng.uniform(0.01f, 0.99f); break;
-      case Fill::simplex: x = rng.uniform(0.01f, 1.0f); break;
+      case Fill::normal:
+        x = rng.normal();
+        break;
+      case Fill::positive:
+        x = rng.uniform(0.5f, 2.0f);
+        break;
+      case Fill::away:
+        x = rng.normal(), x += x < 0 ? -0.1 : 0.1;
+        break;
+      case Fill::spread:
+        break;
+      case Fill::index:
+        x = double(rng.integer(0, input.limit));
+        break;
+      case Fill::mask:
+        x = rng.bernoulli(0.5f);
+        break;
+      case Fill::unit:
+        x = rng.uniform(0.01f, 0.99f);
+        break;
+      case Fill::simplex:
+        x = rng.uniform(0.01f, 1.0f);
+        break;
     }
   }
   if (input.fill == Fill::spread) {
@@ -57,7 +72,8 @@ Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded) {
 static Tensor weights_like(const Tensor& y) {
   Tensor w = Tensor::empty(y.shape(), Dtype::f64);
   Rng rng(7, 1234);
-  for (int64_t i = 0; i < w.numel(); ++i) w.data<double>()[i] = rng.uniform(0.5f, 1.5f) * (rng.bernoulli(0.5f) ? 1 : -1);
+  for (int64_t i = 0; i < w.numel(); ++i)
+    w.data<double>()[i] = rng.uniform(0.5f, 1.5f) * (rng.bernoulli(0.5f) ? 1 : -1);
   return w;
 }
 
@@ -123,16 +139,8 @@ const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
-        attention_cases(),
-        loss_cases(),
-        linear_cases(),
-        arith_cases(),
-        activation_cases(),
-        reduce_cases(),
-        shape_cases(),
-        conv_cases(),
-        norm_cases(),
-        pool_cases(),
+        attention_cases(), loss_cases(),  linear_cases(), arith_cases(), activation_cases(),
+        reduce_cases(),    shape_cases(), conv_cases(),   norm_cases(),  pool_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;

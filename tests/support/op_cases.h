@@ -23,7 +23,7 @@ enum class Fill {
 struct Input {
   Shape shape;
   Fill fill = Fill::normal;
-  int64_t limit = 0;          // Fill::index only
+  int64_t limit = 0;           // Fill::index only
   bool differentiable = true;  // floating fills only
 };
 
@@ -33,10 +33,10 @@ struct OpCase {
   std::string name;  // the op, then what is special: "conv2d stride 2"
   std::vector<Input> inputs;
   std::function<Tensor(const Inputs&)> f;
-  bool bf16 = true;               // false: the op takes no bf16
+  bool bf16 = true;                  // false: the op takes no bf16
   double gradient_tolerance = 1e-6;  // largest |analytic - numeric| / max(1, |numeric|), in f64
-  double f32_tolerance = 1e-5;    // largest |f32 - f64| / max(1, max |f64|), of the result and every gradient
-  double bf16_tolerance = 0.02;   // the same for bf16 against f64 on the same (rounded) inputs
+  double f32_tolerance = 1e-5;       // largest |f32 - f64| / max(1, max |f64|), of the result and every gradient
+  double bf16_tolerance = 0.02;      // the same for bf16 against f64 on the same (rounded) inputs
 };
 
 // The inputs of a row, the same every time: floating ones in `dtype` (rounded to bf16 first when `rounded`).
@@ -45,8 +45,8 @@ Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 // Every row. Each family lives in op_cases_<family>.cpp and is listed in op_cases.cpp.
 const std::vector<OpCase>& op_cases();
 
-// The largest |analytic - numeric| / max(1, |numeric|) over all differentiable inputs, by central differences in f64, of the
-// sum of f's result weighted with fixed pseudo-random numbers.
+// The largest |analytic - numeric| / max(1, |numeric|) over all differentiable inputs, by central differences in f64,
+// of the sum of f's result weighted with fixed pseudo-random numbers.
 double gradient_error(const OpCase& op);
 
 // The largest |a - b| / max(1, max |b|); infinity when the shapes differ or a value is not finite on one side only.
