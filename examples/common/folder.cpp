@@ -102,7 +102,8 @@ std::optional<double> find(const Record& record, const std::string& name) {
 Journal::Journal(fs::path path, int64_t last_step) : path_(std::move(path)) {
   std::string kept;
   bool dropped = false;
-  std::ifstream in(path_);
+  std::ifstream in;
+  if (fs::is_regular_file(path_)) in.open(path_);  // a device such as /dev/full would never end
   for (std::string text; std::getline(in, text);) {
     auto object = nlohmann::ordered_json::parse(text, nullptr, false);
     Record record;
