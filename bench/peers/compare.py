@@ -56,7 +56,7 @@ def run(command, environment):
     for line in reversed(done.stdout.splitlines()):
         if line.startswith("{"):
             return {**json.loads(line), "foreign": max(0.0, foreign)}
-    sys.exit("compare: %s failed:\n%s" % (" ".join(command), done.stderr[-2000:]))
+    sys.exit("compare: %s ended with %d and no line of JSON:\n%s" % (" ".join(command), done.returncode, done.stderr[-2000:]))
 
 
 def measure(options, cases):

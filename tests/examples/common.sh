@@ -1,6 +1,6 @@
 # What the scripts of this folder share. Each is called with a program of examples/ and gets a folder of its own.
 set -u
-program=$1
+program=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMP_WAIT_POLICY=passive
