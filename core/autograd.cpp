@@ -126,8 +126,8 @@ void on_grad(const Tensor& t, Hook hook) {
   TensorAccess::meta(t)->hooks.push_back(std::move(hook));
 }
 
-// Inputs before the results made of them. Iterative: graphs can be deeper than the stack.
-static std::vector<GradMeta*> topological_order(GradMeta* root) {
+// Iterative: graphs can be deeper than the stack.
+std::vector<GradMeta*> topological_order(GradMeta* root) {
   std::vector<GradMeta*> order;
   std::unordered_set<GradMeta*> seen{root};
   std::vector<std::pair<GradMeta*, size_t>> stack{{root, 0}};

@@ -74,4 +74,8 @@ void on_grad(const Tensor& t, Hook hook);
 // The GradMeta of t, null when it has none. For tools that walk the graph (graph.h).
 std::shared_ptr<GradMeta> grad_meta(const Tensor& t);
 
+// Everything that a gradient of `root` reaches, each once, inputs before the results made of them: backward() visits it
+// from the end.
+std::vector<GradMeta*> topological_order(GradMeta* root);
+
 }  // namespace fovea

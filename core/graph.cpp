@@ -3,32 +3,12 @@
 #include <algorithm>
 #include <ostream>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <fovea/core/check.h>
 
 namespace fovea {
 
 namespace {
-
-// Results before their inputs, each once: backward()'s order.
-std::vector<GradMeta*> backward_order(GradMeta* root) {
-  std::vector<GradMeta*> order;
-  std::unordered_set<GradMeta*> seen{root};
-  std::vector<std::pair<GradMeta*, size_t>> stack{{root, 0}};
-  while (!stack.empty()) {
-    auto& [meta, next] = stack.back();
-    if (meta->node && next < meta->node->inputs.size()) {
-      GradMeta* input = meta->node->inputs[next++].get();
-      if (input && seen.insert(input).second) stack.push_back({input, 0});
-    } else {
-      order.push_back(meta);
-      stack.pop_back();
-    }
-  }
-  std::reverse(order.begin(), order.end());
-  return order;
-}
 
 struct Graph {
   std::vector<GradMeta*> order;
@@ -37,7 +17,8 @@ struct Graph {
 
   Graph(const Tensor& result, const std::vector<NamedLeaf>& names) {
     check(result.requires_grad(), "graph: want a tensor that requires a gradient, got {}", result.shape());
-    order = backward_order(grad_meta(result).get());
+    order = topological_order(grad_meta(result).get());
+    std::reverse(order.begin(), order.end());
     for (size_t i = 0; i < order.size(); ++i) number[order[i]] = i;
     for (const NamedLeaf& leaf : names)
       if (auto meta = grad_meta(leaf.tensor)) leaf_names[meta.get()] = leaf.name;

@@ -6,6 +6,7 @@
 // The weights have torchvision's names and layouts: those that a run of simclr leaves, or torchvision's own without the
 // classifier, saved as safetensors. --limit and --width are those of the run.
 #include <algorithm>
+#include <iomanip>
 #include <iostream>
 
 #include <fovea/models/resnet.h>
@@ -38,8 +39,8 @@ int main(int argc, char** argv) {
     models::ProbeResult linear = evaluator.linear();
     examples::Evaluator::Pixels pixels = evaluator.pixels();
     std::cout << "bank " << split.train->size() << " images, queries " << split.test->size()
-              << ", k = " << std::min<int64_t>(k, split.train->size()) << ", T = " << temperature << "\n"
-              << "k-NN top-1    " << evaluator.knn() << "   raw pixels " << pixels.knn << "\n"
+              << ", k = " << std::min<int64_t>(k, split.train->size()) << ", T = " << temperature << std::fixed
+              << std::setprecision(4) << "\nk-NN top-1    " << evaluator.knn() << "   raw pixels " << pixels.knn << "\n"
               << "linear top-1  " << linear.last << "   raw pixels " << pixels.linear.last << "\n";
   });
 }

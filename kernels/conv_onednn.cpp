@@ -88,8 +88,8 @@ bool conv_backward_data(const Conv2dShape& s, const T* dy, const float* weight, 
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
   auto entry = cache.get(key(s, type, false), [&] {
-    auto desc = convolution_backward_data(input(s, type), any(weight_dims(s), type), output(s, type), sizes(s),
-                                          forward_desc(s, type, false));
+    auto desc = convolution_backward<dnnl::convolution_backward_data>(
+        input(s, type), any(weight_dims(s), type), output(s, type), sizes(s), forward_desc(s, type, false));
     return Convolution{primitive<dnnl::convolution_backward_data>(desc), desc.weights_desc()};
   });
   Scratch scratch;
@@ -107,8 +107,8 @@ bool conv_backward_weights(const Conv2dShape& s, const T* x, const T* dy, float*
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
   auto entry = cache.get(key(s, type, false), [&] {
-    auto desc = convolution_backward_weights(input(s, type), any(weight_dims(s), Type::f32), output(s, type), sizes(s),
-                                             forward_desc(s, type, false));
+    auto desc = convolution_backward<dnnl::convolution_backward_weights>(
+        input(s, type), any(weight_dims(s), Type::f32), output(s, type), sizes(s), forward_desc(s, type, false));
     return Convolution{primitive<dnnl::convolution_backward_weights>(desc), desc.diff_weights_desc()};
   });
   Scratch scratch;

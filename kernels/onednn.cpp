@@ -83,30 +83,15 @@ dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Des
           attributes(post)};
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const Desc& diff_src, const Desc& weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward) {
+template <class Primitive>
+typename Primitive::primitive_desc convolution_backward(const Desc& first, const Desc& second, const Desc& third,
+                                                        const ConvolutionDims& sizes,
+                                                        const dnnl::convolution_forward::primitive_desc& forward) {
   return {engine(),
           algorithm::convolution_direct,
-          diff_src,
-          weights,
-          diff_dst,
-          sizes.strides,
-          sizes.dilations,
-          sizes.padding_low,
-          sizes.padding_high,
-          forward,
-          attributes(Post::none)};
-}
-
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const Desc& src, const Desc& diff_weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward) {
-  return {engine(),
-          algorithm::convolution_direct,
-          src,
-          diff_weights,
-          diff_dst,
+          first,
+          second,
+          third,
           sizes.strides,
           sizes.dilations,
           sizes.padding_low,
@@ -130,27 +115,23 @@ dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Des
           engine()};
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const Desc& diff_src, const Desc& weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward) {
-  return {{algorithm::convolution_direct, diff_src, weights, diff_dst, sizes.strides, sizes.dilations,
-           sizes.padding_low, sizes.padding_high},
-          attributes(Post::none),
-          engine(),
-          forward};
-}
-
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const Desc& src, const Desc& diff_weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward) {
-  return {{algorithm::convolution_direct, src, diff_weights, diff_dst, sizes.strides, sizes.dilations,
-           sizes.padding_low, sizes.padding_high},
+template <class Primitive>
+typename Primitive::primitive_desc convolution_backward(const Desc& first, const Desc& second, const Desc& third,
+                                                        const ConvolutionDims& sizes,
+                                                        const dnnl::convolution_forward::primitive_desc& forward) {
+  return {{algorithm::convolution_direct, first, second, third, sizes.strides, sizes.dilations, sizes.padding_low,
+           sizes.padding_high},
           attributes(Post::none),
           engine(),
           forward};
 }
 
 #endif
+
+template dnnl::convolution_backward_data::primitive_desc convolution_backward<dnnl::convolution_backward_data>(
+    const Desc&, const Desc&, const Desc&, const ConvolutionDims&, const dnnl::convolution_forward::primitive_desc&);
+template dnnl::convolution_backward_weights::primitive_desc convolution_backward<dnnl::convolution_backward_weights>(
+    const Desc&, const Desc&, const Desc&, const ConvolutionDims&, const dnnl::convolution_forward::primitive_desc&);
 
 static dnnl::memory wrap(const Desc& desc, const void* data) {
   return {desc, engine(), const_cast<void*>(data)};

@@ -71,12 +71,10 @@ struct ConvolutionDims {
 dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Desc& weights, const Desc& bias,
                                                       const Desc& dst, const ConvolutionDims& sizes,
                                                       Post post = Post::none);
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const Desc& diff_src, const Desc& weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward);
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const Desc& src, const Desc& diff_weights, const Desc& diff_dst, const ConvolutionDims& sizes,
-    const dnnl::convolution_forward::primitive_desc& forward);
+template <class Primitive>
+typename Primitive::primitive_desc convolution_backward(const Desc& first, const Desc& second, const Desc& third,
+                                                        const ConvolutionDims& sizes,
+                                                        const dnnl::convolution_forward::primitive_desc& forward);
 
 // The runnable form of a primitive_desc that the functions above made.
 template <class P>

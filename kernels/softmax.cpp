@@ -5,36 +5,34 @@
 
 namespace fovea::kernels {
 
+// Calls body<I>(index of the first element, rows) for groups of rows.
+template <class F>
+static void for_each_group(int64_t rows, int64_t cols, F&& body) {
+  for_each_rows(rows, cols, [&](int64_t first, int64_t count) {
+    with_isa([&]<Isa I>() { body.template operator()<I>(first * cols, count); });
+  });
+}
+
 template <class T>
 void softmax(Cpu&, const T* x, T* y, int64_t rows, int64_t cols) {
-  for_each_rows(rows, cols, [&](int64_t first, int64_t count) {
-    int64_t at = first * cols;
-    with_isa([&]<Isa I>() { softmax_rows<I>(x + at, y + at, count, cols); });
-  });
+  for_each_group(rows, cols, [&]<Isa I>(int64_t i, int64_t n) { softmax_rows<I>(x + i, y + i, n, cols); });
 }
 
 template <class T>
 void softmax_backward(Cpu&, const T* y, const T* dy, T* dx, int64_t rows, int64_t cols) {
-  for_each_rows(rows, cols, [&](int64_t first, int64_t count) {
-    int64_t at = first * cols;
-    with_isa([&]<Isa I>() { softmax_backward_rows<I>(y + at, dy + at, dx + at, count, cols); });
-  });
+  for_each_group(rows, cols,
+                 [&]<Isa I>(int64_t i, int64_t n) { softmax_backward_rows<I>(y + i, dy + i, dx + i, n, cols); });
 }
 
 template <class T>
 void log_softmax(Cpu&, const T* x, T* y, int64_t rows, int64_t cols) {
-  for_each_rows(rows, cols, [&](int64_t first, int64_t count) {
-    int64_t at = first * cols;
-    with_isa([&]<Isa I>() { log_softmax_rows<I>(x + at, y + at, count, cols); });
-  });
+  for_each_group(rows, cols, [&]<Isa I>(int64_t i, int64_t n) { log_softmax_rows<I>(x + i, y + i, n, cols); });
 }
 
 template <class T>
 void log_softmax_backward(Cpu&, const T* y, const T* dy, T* dx, int64_t rows, int64_t cols) {
-  for_each_rows(rows, cols, [&](int64_t first, int64_t count) {
-    int64_t at = first * cols;
-    with_isa([&]<Isa I>() { log_softmax_backward_rows<I>(y + at, dy + at, dx + at, count, cols); });
-  });
+  for_each_group(rows, cols,
+                 [&]<Isa I>(int64_t i, int64_t n) { log_softmax_backward_rows<I>(y + i, dy + i, dx + i, n, cols); });
 }
 
 #define FOVEA_INSTANTIATE(T)                                                         \

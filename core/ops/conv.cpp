@@ -32,13 +32,30 @@ void check_ranks(const Name& name, const Tensor& x, const Tensor& weight, int ra
         name.weight, x.shape(), weight.shape());
 }
 
-void check_options(const Name& name, Size2 stride, Size2 padding, Size2 dilation, int64_t groups) {
-  check(stride.h > 0 && stride.w > 0 && dilation.h > 0 && dilation.w > 0 && padding.h >= 0 && padding.w >= 0 &&
-            groups > 0,
+void check_options(const Name& name, const Conv2dOptions& o) {
+  check(o.stride.h > 0 && o.stride.w > 0 && o.dilation.h > 0 && o.dilation.w > 0 && o.padding.h >= 0 &&
+            o.padding.w >= 0 && o.groups > 0,
         "{}: want positive stride, dilation and groups and no negative padding, got stride {}x{}, dilation {}x{}, "
-        "padding "
-        "{}x{}, groups {}",
-        name.op, stride.h, stride.w, dilation.h, dilation.w, padding.h, padding.w, groups);
+        "padding {}x{}, groups {}",
+        name.op, o.stride.h, o.stride.w, o.dilation.h, o.dilation.w, o.padding.h, o.padding.w, o.groups);
+}
+
+// Of the convolution of n images of `size` and c channels with weight [O, kh, kw, c / groups].
+Conv2dShape shape_of(int64_t n, Size2 size, int64_t c, const Tensor& weight, const Conv2dOptions& o) {
+  return {.n = n,
+          .h = size.h,
+          .w = size.w,
+          .c = c,
+          .k = weight.size(0),
+          .kh = weight.size(1),
+          .kw = weight.size(2),
+          .stride_h = o.stride.h,
+          .stride_w = o.stride.w,
+          .pad_h = o.padding.h,
+          .pad_w = o.padding.w,
+          .dilation_h = o.dilation.h,
+          .dilation_w = o.dilation.w,
+          .groups = o.groups};
 }
 
 // Operands in the types that the kernels take: x in bf16 under Autocast, weight and bias in f32 beside a bf16 x. The
@@ -70,21 +87,8 @@ void check_bias(const Name& name, const Tensor& bias, int64_t channels) {
 // x [N, H, W, C], weight [O, kh, kw, C / groups].
 Tensor convolve(const Name& name, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 const Conv2dOptions& options) {
-  check_options(name, options.stride, options.padding, options.dilation, options.groups);
-  Conv2dShape s{.n = x.size(0),
-                .h = x.size(1),
-                .w = x.size(2),
-                .c = x.size(3),
-                .k = weight.size(0),
-                .kh = weight.size(1),
-                .kw = weight.size(2),
-                .stride_h = options.stride.h,
-                .stride_w = options.stride.w,
-                .pad_h = options.padding.h,
-                .pad_w = options.padding.w,
-                .dilation_h = options.dilation.h,
-                .dilation_w = options.dilation.w,
-                .groups = options.groups};
+  check_options(name, options);
+  Conv2dShape s = shape_of(x.size(0), {x.size(1), x.size(2)}, x.size(3), weight, options);
   check(s.c > 0 && s.k > 0 && s.kh > 0 && s.kw > 0 && s.c % s.groups == 0 && s.k % s.groups == 0,
         "{}: want at least one input and output channel and a kernel of at least one, channels that {} groups divide, "
         "got x "
@@ -147,7 +151,8 @@ Tensor conv_transpose2d(const Tensor& x_given, const Tensor& weight_given, const
                         ConvTranspose2dOptions options) {
   const Name& name = kConvTranspose2d;
   check_ranks(name, x_given, weight_given, 4);
-  check_options(name, options.stride, options.padding, options.dilation, options.groups);
+  const Conv2dOptions forward{options.stride, options.padding, options.dilation, options.groups};
+  check_options(name, forward);
   auto [x, weight, bias] = prepare(name, x_given, weight_given, bias_given);
   Size2 extra = options.output_padding;
   check(extra.h >= 0 && extra.w >= 0 && extra.h < options.stride.h && extra.w < options.stride.w,
@@ -156,20 +161,11 @@ Tensor conv_transpose2d(const Tensor& x_given, const Tensor& weight_given, const
   auto reach = [](int64_t size, int64_t stride, int64_t padding, int64_t dilation, int64_t kernel, int64_t more) {
     return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + more + 1;
   };
-  Conv2dShape s{.n = x.size(0),
-                .h = reach(x.size(1), options.stride.h, options.padding.h, options.dilation.h, weight.size(1), extra.h),
-                .w = reach(x.size(2), options.stride.w, options.padding.w, options.dilation.w, weight.size(2), extra.w),
-                .c = weight.size(3) * options.groups,
-                .k = weight.size(0),
-                .kh = weight.size(1),
-                .kw = weight.size(2),
-                .stride_h = options.stride.h,
-                .stride_w = options.stride.w,
-                .pad_h = options.padding.h,
-                .pad_w = options.padding.w,
-                .dilation_h = options.dilation.h,
-                .dilation_w = options.dilation.w,
-                .groups = options.groups};
+  Conv2dShape s =
+      shape_of(x.size(0),
+               {reach(x.size(1), options.stride.h, options.padding.h, options.dilation.h, weight.size(1), extra.h),
+                reach(x.size(2), options.stride.w, options.padding.w, options.dilation.w, weight.size(2), extra.w)},
+               weight.size(3) * options.groups, weight, forward);
   check(s.c > 0 && s.k > 0 && s.kh > 0 && s.kw > 0 && s.k % s.groups == 0 && x.size(3) == s.k,
         "{}: want x {} and weight {} with as many channels C, which {} groups divide, got {} and {}", name.op, name.x,
         name.weight, s.groups, x.shape(), weight.shape());

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include <fovea/core/check.h>
+#include <fovea/core/ops.h>
 #include <fovea/kernels/context.h>
 #include <fovea/nn/torch_state.h>
 
@@ -172,15 +173,14 @@ std::vector<ViewGroup> first_views(data::Loader& loader) {
 
 Scatter map(const Evaluator& evaluator) {
   const models::Features& queries = evaluator.queries();
-  models::Pca pca = models::pca(queries.values, 2);
-  Tensor xy = pca(queries.values);
+  int64_t n = queries.values.size(0), stride = (n + kMapPoints - 1) / kMapPoints;
+  Tensor drawn = slice(queries.values, 0, 0, n, stride);
+  models::Pca pca = models::pca(drawn, 2);
+  Tensor xy = pca(drawn);
   Scatter out;
   out.class_names = evaluator.split().test->classes();
-  int64_t n = queries.values.size(0), stride = (n + kMapPoints - 1) / kMapPoints;
-  for (int64_t i = 0; i < n; i += stride) {
-    out.xy.insert(out.xy.end(), {xy.data<float>()[2 * i], xy.data<float>()[2 * i + 1]});
-    out.classes.push_back(queries.labels.data<int64_t>()[i]);
-  }
+  out.xy = xy.to_vector<float>();
+  out.classes = slice(queries.labels, 0, 0, n, stride).to_vector<int64_t>();
   out.x_label = fmt::format("first component, {:.0f} % of the variance", 100 * pca.explained[0]);
   out.y_label = fmt::format("second component, {:.0f} %", 100 * pca.explained[1]);
   return out;

@@ -3,12 +3,16 @@
 #include <algorithm>
 
 #include <Eigen/Eigenvalues>
+#include <Eigen/QR>
 
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 
 namespace fovea::models {
+
+template <class T>
+using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Tensor Pca::operator()(const Tensor& x) const {
   NoGrad no_grad;
@@ -18,25 +22,31 @@ Tensor Pca::operator()(const Tensor& x) const {
 Pca pca(const Tensor& x, int components) {
   check(x.rank() == 2 && x.dtype() == Dtype::f32 && x.size(0) >= 2,
         "pca: want at least two rows of f32 [N, D], got {} {}", name_of(x.dtype()), x.shape());
-  int64_t d = x.size(1);
-  check(components >= 1 && components <= d, "pca: want between 1 and {} components, got {}", d, components);
+  const int64_t n = x.size(0), d = x.size(1), m = std::min(n, d);
+  check(components >= 1 && components <= m, "pca: want between 1 and {} components, got {}", m, components);
   NoGrad no_grad;
   Pca out;
   out.mean = mean(x, {0});
-  Tensor centred = x - out.mean, scatter = matmul(centred, centred, {.transpose_a = true});  // [D, D]
+  const Tensor centred = x - out.mean;
+  const Tensor products = matmul(centred, centred, {.transpose_a = d <= n, .transpose_b = d > n});  // [M, M]
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
-      Eigen::Map<const Eigen::MatrixXf>(scatter.data<float>(), d, d).cast<double>());
+      Eigen::Map<const Eigen::MatrixXf>(products.data<float>(), m, m).cast<double>());
   check(solver.info() == Eigen::Success,
         "pca: the eigenvalues did not converge; are there values that are not finite?");
-  double total = std::max(solver.eigenvalues().cwiseMax(0).sum(), 1e-300);
+  Eigen::MatrixXd directions = solver.eigenvectors().rightCols(components).rowwise().reverse();  // ascending until here
+  if (d > n) {  // X^T u is an eigenvector of X^T X; the QR also finds directions where the rows span too few
+    const Eigen::Map<const RowMajor<float>> rows(centred.data<float>(), n, d);
+    const Eigen::HouseholderQR<Eigen::MatrixXd> qr((rows.transpose() * directions.cast<float>()).cast<double>());
+    directions = qr.householderQ() * Eigen::MatrixXd::Identity(d, components);
+  }
+  const double total = std::max(solver.eigenvalues().cwiseMax(0).sum(), 1e-300);
   out.components = Tensor::empty({components, d});
+  Eigen::Map<RowMajor<float>> rows(out.components.data<float>(), components, d);
   for (int k = 0; k < components; ++k) {
-    Eigen::VectorXd v = solver.eigenvectors().col(d - 1 - k);  // ascending eigenvalues
     Eigen::Index largest;
-    v.cwiseAbs().maxCoeff(&largest);
-    double sign = v[largest] < 0 ? -1 : 1;
-    for (int64_t i = 0; i < d; ++i) out.components.data<float>()[k * d + i] = float(sign * v[i]);
-    out.explained.push_back(std::max(solver.eigenvalues()[d - 1 - k], 0.0) / total);
+    directions.col(k).cwiseAbs().maxCoeff(&largest);
+    rows.row(k) = (directions(largest, k) < 0 ? -1 : 1) * directions.col(k).transpose().cast<float>();
+    out.explained.push_back(std::max(solver.eigenvalues()[m - 1 - k], 0.0) / total);
   }
   return out;
 }

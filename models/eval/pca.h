@@ -15,9 +15,9 @@ struct Pca {
   Tensor operator()(const Tensor& x) const;
 };
 
-// Principal components of x f32 [N, D], from the eigenvectors of its covariance matrix: O(N D^2 + D^3). A component's
-// sign is chosen so that its element of largest magnitude is positive. Throws Error unless N >= 2 and 1 <= components
-// <= D.
+// Principal components of x f32 [N, D], from the eigenvectors of the centred rows' [D, D] scatter matrix or, where N <
+// D, of their [N, N] Gram matrix, whichever is smaller: O(N D M + M^3) for M = min(N, D). A component's sign is chosen
+// so that its element of largest magnitude is positive. Throws Error unless N >= 2 and 1 <= components <= min(N, D).
 Pca pca(const Tensor& x, int components = 2);
 
 }  // namespace fovea::models

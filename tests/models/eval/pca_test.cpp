@@ -35,10 +35,30 @@ TEST_CASE("rows that are all the same have components and no variance", "[models
   models::Pca pca = models::pca(Tensor::full({7, 3}, 2.5), 2);
   CHECK(pca.explained == std::vector<double>{0, 0});
   for (float v : pca(Tensor::full({7, 3}, 2.5)).to_vector<float>()) CHECK(v == Approx(0).margin(1e-6));
+  models::Pca wide = models::pca(Tensor::full({3, 7}, 2.5), 2);
+  CHECK(wide.explained == std::vector<double>{0, 0});
+  CHECK(sum(square(wide.components)).item() == Approx(2));
+}
+
+TEST_CASE("pca of few long rows finds what the covariance matrix has", "[models][eval]") {
+  Generator generator(5);
+  const int64_t n = 12, d = 17;
+  std::vector<float> scale;
+  for (int64_t i = 0; i < d; ++i) scale.push_back(std::pow(2.f, -float(i) / 2));
+  Tensor x = randn({n, d}, generator) * Tensor::from<float>({1, d}, scale) + 3.f;
+  models::Pca few = models::pca(x, int(n));                   // n < d: from the [n, n] Gram matrix
+  models::Pca many = models::pca(concat({x, x}, 0), int(n));  // 2 n > d: from the [d, d] scatter matrix
+  std::vector<float> a = few.components.to_vector<float>(), b = many.components.to_vector<float>();
+  for (int64_t k = 0; k < n; ++k) CHECK(few.explained[size_t(k)] == Approx(many.explained[size_t(k)]).margin(1e-6));
+  for (int64_t i = 0; i < (n - 1) * d; ++i)
+    CHECK(a[size_t(i)] == Approx(b[size_t(i)]).margin(2e-4));  // n - 1 is the rank
+  std::vector<float> gram = matmul(few.components, few.components, {.transpose_b = true}).to_vector<float>();
+  for (int64_t i = 0; i < n * n; ++i) CHECK(gram[size_t(i)] == Approx(i % (n + 1) == 0).margin(1e-5));
 }
 
 TEST_CASE("pca refuses what it cannot decompose", "[models][eval]") {
   CHECK_THROWS_WITH(models::pca(Tensor::zeros({1, 3})), Catch::Contains("at least two rows"));
   CHECK_THROWS_WITH(models::pca(Tensor::zeros({4, 3}), 4), Catch::Contains("between 1 and 3"));
+  CHECK_THROWS_WITH(models::pca(Tensor::zeros({3, 4}), 4), Catch::Contains("between 1 and 3"));
   CHECK_THROWS_WITH(models::pca(Tensor::zeros({4, 3}, Dtype::f64)), Catch::Contains("f32"));
 }
