@@ -2,14 +2,18 @@
 # a folder gives the compiler that spelling, and one header file set installs and self-checks the same list.
 #   HEADERS      public headers (installed)
 #   SOURCES      sources of the library
+#   CUDA_SOURCES sources of the library in builds with CUDA
 #   ISA_SOURCES  sources compiled once for each instruction set of kernels/isa.h, with FOVEA_ISA set to its name
 function(fovea_folder)
-  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;ISA_SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;CUDA_SOURCES;ISA_SOURCES" ${ARGN})
   cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
   set(include ${PROJECT_BINARY_DIR}/include)
   file(MAKE_DIRECTORY ${include}/fovea)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include}/fovea/${folder} SYMBOLIC)
   list(TRANSFORM ARG_HEADERS PREPEND ${include}/fovea/${folder}/)
+  if(FOVEA_CUDA)
+    target_sources(fovea PRIVATE ${ARG_CUDA_SOURCES})
+  endif()
   target_sources(fovea PRIVATE ${ARG_SOURCES} PUBLIC FILE_SET HEADERS BASE_DIRS ${include} FILES ${ARG_HEADERS})
   if(ARG_ISA_SOURCES)
     set(flags_plain "")
@@ -35,5 +39,5 @@ function(fovea_folder)
 endfunction()
 
 function(fovea_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow $<$<BOOL:${FOVEA_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow $<$<BOOL:${FOVEA_WERROR}>:-Werror>>)
 endfunction()

@@ -33,6 +33,11 @@ class Allocator {
 // The caching allocator of a device. On the CPU it maps 2 MiB-aligned huge pages and keeps what is freed, by rounded
 // size (512 B below 1 MiB, 2 MiB above), so that a training loop maps no memory after its first step.
 Allocator& allocator(Device device);
+// In builds with CUDA, the same over cudaMalloc, which allocator() hands out, and over page-locked host memory, which
+// devices copy from and to while the host goes on. FOVEA_CUDA_NO_CACHE=1 in the environment turns the first's cache
+// off.
+Allocator& cuda_allocator(int device);
+Allocator& pinned_allocator();
 
 // `bytes` of the device's allocator, returned to it when the last owner goes. For scratch memory and tensors alike.
 std::shared_ptr<void> allocate_shared(Device device, size_t bytes);

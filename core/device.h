@@ -18,4 +18,9 @@ struct Device {
   std::string str() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index); }
 };
 
+// The CUDA devices that can be used: 0 in builds without CUDA and on machines without a driver.
+int cuda_devices();
+// cuda:0 where there is one, else the CPU.
+Device default_device();
+
 }  // namespace fovea

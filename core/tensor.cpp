@@ -18,6 +18,14 @@ void throw_wrong_dtype(const char* op, Dtype got, const char* wanted) {
   throw Error(fmt::format("{}: want {}, got {}", op, wanted, name_of(got)));
 }
 
+int cuda_devices() {
+  if constexpr (kHasCuda) return kernels::cuda_devices();
+  return 0;
+}
+Device default_device() {
+  return cuda_devices() > 0 ? Device::cuda() : Device::cpu();
+}
+
 void Tensor::throw_undefined() {
   throw Error("tensor: this tensor is undefined (default-constructed)");
 }
@@ -174,10 +182,27 @@ Tensor Tensor::to(Dtype wanted) const {
                 [dtype = dtype()](const Node&, const Tensor& dy) -> Grads { return {dy.to(dtype)}; });
 }
 
+// The bytes of `from` at `to`, from one device to another.
+static void copy_between(const Tensor& from, Tensor& to) {
+  if constexpr (kHasCuda) {
+    if (from.device().is_cpu())
+      kernels::upload(kernels::cuda(to.device().index), from.raw(), to.raw(), from.bytes());
+    else if (to.device().is_cpu())
+      kernels::download(kernels::cuda(from.device().index), from.raw(), to.raw(), from.bytes());
+    else
+      to.copy_(from.detach().to(Device::cpu()));
+  } else {
+    throw_no_cuda();
+  }
+}
+
 Tensor Tensor::to(Device wanted) const {
   if (device() == wanted) return *this;
-  check(device().is_cpu() && wanted.is_cpu(), "to: this build of fovea has no CUDA backend, got {}", wanted);
-  return *this;
+  Tensor out = empty(shape(), dtype(), wanted);
+  copy_between(*this, out);
+  if (!is_float(dtype())) return out;
+  return record("to", out, {*this},
+                [device = device()](const Node&, const Tensor& dy) -> Grads { return {dy.to(device)}; });
 }
 
 Tensor Tensor::clone() const {

@@ -12,6 +12,11 @@ namespace fovea::kernels {
 void copy_bytes(Cpu&, const void* from, void* to, size_t bytes);
 void copy_bytes(Cuda&, const void* from, void* to, size_t bytes);
 
+// Bytes from the host to a device, as soon as its earlier work allows; `host` may be changed once upload() returns if
+// it is pageable memory, after synchronize() if it is pinned. And back: download() returns when the bytes are there.
+void upload(Cuda&, const void* host, void* device, size_t bytes);
+void download(Cuda&, const void* device, void* host, size_t bytes);
+
 // x[i] = value                                                          writes n
 template <class T>
 void fill(Cpu&, T* x, int64_t n, T value);

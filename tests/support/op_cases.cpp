@@ -83,6 +83,26 @@ static double weighted_sum(const Tensor& y, const Tensor& w) {
   return sum;
 }
 
+std::vector<Tensor> result_and_gradients(const OpCase& op, Dtype dtype, Device device, bool rounded) {
+  Inputs inputs = make_inputs(op, dtype, rounded);
+  if (device.is_cuda())
+    for (Tensor& x : inputs) {
+      bool differentiable = x.requires_grad();
+      x = x.detach().to(device);
+      if (differentiable) x.set_requires_grad();
+    }
+  Tensor y = op.f(inputs);
+  std::vector<Tensor> out{y.detach()};
+  if (!y.requires_grad()) return out;
+  Tensor dy = Tensor::empty(y.shape());
+  for (int64_t i = 0; i < dy.numel(); ++i)
+    dy.data<float>()[i] = float(1 + i % 3) * (i % 2 ? -0.5f : 0.5f);  // exact in bf16
+  y.backward(dy.to(y.dtype()).to(device));
+  for (const Tensor& x : inputs)
+    if (x.requires_grad()) out.push_back(x.grad());
+  return out;
+}
+
 double gradient_error(const OpCase& op) {
   Inputs inputs = make_inputs(op, Dtype::f64);
   Tensor y = op.f(inputs);

@@ -45,6 +45,10 @@ Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 // Every row. Each family lives in op_cases_<family>.cpp and is listed in op_cases.cpp.
 const std::vector<OpCase>& op_cases();
 
+// The row's result and the gradients of its differentiable inputs in one dtype on one device, for a fixed gradient of
+// the result.
+std::vector<Tensor> result_and_gradients(const OpCase& op, Dtype dtype, Device device, bool rounded);
+
 // The largest |analytic - numeric| / max(1, |numeric|) over all differentiable inputs, by central differences in f64,
 // of the sum of f's result weighted with fixed pseudo-random numbers.
 double gradient_error(const OpCase& op);

@@ -1,0 +1,58 @@
+// Copies within and between host and device, constant fills and casts: each moves its bytes once.
+#include <fovea/kernels/copy.h>
+#include <fovea/kernels/cuda_utils.cuh>
+
+namespace fovea::kernels {
+
+void copy_bytes(Cuda& ctx, const void* from, void* to, size_t bytes) {
+  if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ctx.stream));
+}
+void upload(Cuda& ctx, const void* host, void* device, size_t bytes) {
+  if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, ctx.stream));
+}
+void download(Cuda& ctx, const void* device, void* host, size_t bytes) {
+  if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, ctx.stream));
+  synchronize(ctx);
+}
+
+template <class T>
+__global__ void fill_kernel(T* x, int64_t n, T value) {
+  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += int64_t(gridDim.x) * blockDim.x)
+    x[i] = value;
+}
+template <class T>
+void fill(Cuda& ctx, T* x, int64_t n, T value) {
+  launch(ctx, fill_kernel<T>, grid_for(ctx, n, 256), 256, 0, x, n, value);
+}
+
+template <class To, class From>
+__device__ To converted(From x) {
+  if constexpr (sizeof(From) == 2)
+    return converted<To>(to_float(x));
+  else if constexpr (sizeof(To) == 2)
+    return from_float<To>(float(x));
+  else
+    return To(x);
+}
+template <class From, class To>
+__global__ void cast_kernel(const From* from, To* to, int64_t n) {
+  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += int64_t(gridDim.x) * blockDim.x)
+    to[i] = converted<To>(from[i]);
+}
+template <class From, class To>
+void cast(Cuda& ctx, const From* from, To* to, int64_t n) {
+  launch(ctx, cast_kernel<From, To>, grid_for(ctx, n, 256), 256, 0, from, to, n);
+}
+
+#define FOVEA_INSTANTIATE(T)                              \
+  template void fill(Cuda&, T*, int64_t, T);              \
+  template void cast(Cuda&, const T*, float*, int64_t);   \
+  template void cast(Cuda&, const T*, bf16*, int64_t);    \
+  template void cast(Cuda&, const T*, int64_t*, int64_t); \
+  template void cast(Cuda&, const T*, uint8_t*, int64_t)
+FOVEA_INSTANTIATE(float);
+FOVEA_INSTANTIATE(bf16);
+FOVEA_INSTANTIATE(int64_t);
+FOVEA_INSTANTIATE(uint8_t);
+
+}  // namespace fovea::kernels

@@ -1,0 +1,30 @@
+#include "support/catch.h"
+#include "support/op_cases.h"
+
+using namespace fovea;
+using namespace fovea::testing;
+
+// Each row is a section: fovea_cuda_tests "every op*" -c "relu" runs one.
+static void compare(Dtype dtype) {
+  bool rounded = dtype == Dtype::bf16;
+  for (const OpCase& op : op_cases()) {
+    if (rounded && !op.bf16) continue;
+    DYNAMIC_SECTION(op.name) {
+      std::vector<Tensor> reference = result_and_gradients(op, Dtype::f64, Device::cpu(), rounded);
+      std::vector<Tensor> result = result_and_gradients(op, dtype, Device::cuda(), rounded);
+      REQUIRE(result.size() == reference.size());
+      for (size_t i = 0; i < result.size(); ++i) {
+        INFO((i ? "gradient " + std::to_string(i - 1) : "result"));
+        CHECK(relative_error(result[i].to(Device::cpu()), reference[i]) <=
+              (rounded ? op.bf16_tolerance : op.f32_tolerance));
+      }
+    }
+  }
+}
+
+TEST_CASE("every op in f32 on the device agrees with f64 on the CPU", "[cuda][ops]") {
+  compare(Dtype::f32);
+}
+TEST_CASE("every op in bf16 on the device agrees with f64 on the CPU", "[cuda][ops]") {
+  compare(Dtype::bf16);
+}
