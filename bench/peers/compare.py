@@ -145,8 +145,9 @@ def main():
     everything = [r for runs in results.values() for r in runs]
     torch = next(r["impl"] for (_, side), runs in results.items() if side != "fovea" for r in runs)
     foreign = statistics.median(r["foreign"] for r in everything)
-    text = "%s; %d threads (views and JPEG: 1); %s; median of %d runs in turns; other processes took %.0f %% of a core.\n\n%s\n" % (
-        cpu_name(), options.threads, torch, options.repeats, 100 * foreign, table(results, cases))
+    runs = "one run each" if options.repeats == 1 else "median of %d runs" % options.repeats
+    text = "%s; %d threads (views and JPEG: 1); %s; %s, in turns; other processes took %.0f %% of a core.\n\n%s\n" % (
+        cpu_name(), options.threads, torch, runs, 100 * foreign, table(results, cases))
     simclr = os.path.join(os.path.dirname(options.bench), "simclr")
     if os.path.exists(simclr):
         text += "\n`bin/simclr --help` takes %.0f ms.\n" % (start_time(simclr) * 1e3)
