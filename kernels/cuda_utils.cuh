@@ -26,7 +26,7 @@ template <class... Parameters, class... Arguments>
 void launch(Cuda& ctx, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
             Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  if (shared_bytes > 48 * 1024)
+  if (shared_bytes > 32 * 1024)  // more than 48 KiB, with the kernel's static memory, must be asked for
     FOVEA_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)));
   kernel<<<grid, block, shared_bytes, ctx.stream>>>(std::forward<Arguments>(arguments)...);
   FOVEA_CUDA_CHECK(cudaGetLastError());

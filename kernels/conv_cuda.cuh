@@ -1,0 +1,35 @@
+#pragma once
+
+// Private to kernels/conv_*.cu: the passes behind conv.cu's entries. T float or bf16.
+#include <fovea/kernels/conv_gather.cuh>
+#include <fovea/kernels/conv_tile.cuh>
+
+namespace fovea::kernels::conv {
+
+inline Line line_h(const Conv2dShape& s) {
+  return {int(s.h), int(s.out_h()), int(s.kh), int(s.stride_h), int(s.pad_h), int(s.dilation_h)};
+}
+inline Line line_w(const Conv2dShape& s) {
+  return {int(s.w), int(s.out_w()), int(s.kw), int(s.stride_w), int(s.pad_w), int(s.dilation_w)};
+}
+
+// Implicit matrix products (conv_data.cu): y, or dx, which is gathered from dy.
+template <class T>
+void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const float* weight, const float* bias,
+                    T* y);
+template <class T>
+void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* dy, const float* weight, T* dx);
+
+// (conv_weights.cu)
+template <class T>
+void gather_backward_weights(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const T* dy, float* dweight);
+
+// One input and one output channel a group (conv_depthwise.cu).
+template <class T>
+void depthwise_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const float* weight, const float* bias, T* y);
+template <class T>
+void depthwise_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const float* weight, T* dx);
+template <class T>
+void depthwise_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, float* dweight);
+
+}  // namespace fovea::kernels::conv

@@ -1,0 +1,80 @@
+#pragma once
+
+// Private to kernels/conv_*.cu: which elements of an image a row of the implicit matrix of a convolution reads.
+#include <fovea/kernels/conv.h>
+#include <fovea/kernels/cuda_utils.cuh>
+
+namespace fovea::kernels::conv {
+
+// Points along one axis of an image and the taps they read: point i reads i * stride + start + t * step for t < taps,
+// and stands at i * out_step + out_first of the result.
+struct Axis {
+  int points, out_first, out_step;
+  int stride, start, step, taps;
+  int tap_first;  // of the prepared weight: where the taps of this class begin (see backward_order)
+};
+
+// One axis of a convolution.
+struct Line {
+  int in, out, kernel, stride, pad, dilation;
+
+  __host__ __device__ Axis forward() const { return {out, 0, 1, stride, -pad, dilation, kernel, 0}; }
+
+  // The positions of the input fall into `stride` classes; those of one class a, a + stride, ... are reached by the
+  // same taps, r = first, first + apart, ..., from neighbouring outputs: their gradients are a convolution of dy with
+  // these taps, the last first, so that the positions read ascend.
+  __host__ __device__ int apart() const {  // stride / gcd(stride, dilation)
+    int a = stride, b = dilation;
+    while (b) {
+      int rest = a % b;
+      a = b, b = rest;
+    }
+    return stride / a;
+  }
+  __host__ __device__ Axis backward(int a) const {
+    const int every = apart();
+    Axis axis{(in - a + stride - 1) / stride, a, stride, 1, 0, dilation * every / stride, 0, 0};
+    for (int r = 0; r < every && r < kernel; ++r)
+      if ((a + pad - r * dilation) % stride == 0) {
+        axis.taps = (kernel - 1 - r) / every + 1;
+        axis.start = (a + pad - (r + (axis.taps - 1) * every) * dilation) / stride;
+        axis.tap_first = class_begin(r);
+      }
+    return axis;
+  }
+  __host__ __device__ int class_begin(int residue) const {
+    const int every = apart(), rest = kernel % every;
+    return residue * (kernel / every) + (residue < rest ? residue : rest);
+  }
+  // Where tap r stands in the order in which classes follow one another, the last tap of each first.
+  __host__ __device__ int backward_order(int r) const {
+    const int every = apart();
+    return class_begin(r % every) + (kernel - 1 - r % every) / every - r / every;
+  }
+};
+
+// A position in the row of taps that a point reads: row and column of the kernel, element of the run of neighbouring
+// elements there. Runs are padded to whole packs.
+struct Tap {
+  int row, column, element;
+
+  __device__ Tap(int at, int columns, int run)
+      : row(at / run / columns), column(at / run % columns), element(at % run) {}
+  __device__ void advance(int by, int columns, int run) {
+    element += by;
+    while (element >= run) {
+      element -= run;
+      if (++column == columns) column = 0, ++row;
+    }
+  }
+};
+
+// A point in an image: its first tap's row, and where in that row (in elements) the run begins. The element is read
+// where both lie inside.
+struct Point {
+  const void* image;
+  int row, element;
+};
+inline constexpr int kNowhere = -(1 << 30);  // a row that no tap brings back into the image
+
+}  // namespace fovea::kernels::conv
