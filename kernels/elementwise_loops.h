@@ -2,6 +2,7 @@
 
 // Private to elementwise.cpp and elementwise_isa.cpp: the loops over [0, n) that a thread runs on its part of an array.
 #include <fovea/kernels/elementwise.h>
+#include <fovea/kernels/elementwise_ops.h>
 #include <fovea/kernels/isa.h>
 
 namespace fovea::kernels {
@@ -22,18 +23,5 @@ void add_scaled_loop(T* y, const T* x, double alpha, int64_t n);
 // `first` is the index of x[0] in the whole array, a multiple of 4.
 template <Isa I, class T>
 void dropout_loop(const T* x, T* y, int64_t n, float keep_probability, uint64_t seed, uint64_t offset, int64_t first);
-
-// Every op, once.
-// clang-format off
-#define FOVEA_UNARY_OPS(M)                                                                                         \
-  M(AddScalar)                                                                                                     \
-  M(MulScalar)                                                                                                     \
-  M(DivScalar)                                                                                                     \
-  M(SubFromScalar)                                                                                                 \
-  M(DivFromScalar)                                                                                                 \
-  M(Exp) M(Log) M(Sqrt) M(Square) M(Pow) M(Abs) M(Clamp) M(Relu) M(LeakyRelu) M(Gelu) M(GeluTanh) M(Swish) M(Tanh) \
-      M(Sigmoid) M(Softplus)
-#define FOVEA_BINARY_OPS(M) M(Add) M(Sub) M(Mul) M(Div) M(Maximum) M(Minimum)
-// clang-format on
 
 }  // namespace fovea::kernels

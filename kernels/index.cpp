@@ -3,35 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fovea/kernels/strided_box.h>
+
 namespace fovea::kernels {
 
 namespace {
-
-// Without dimensions of one element, with neighbours that are one run in both arrays merged.
-StridedBox merged(const StridedBox& box) {
-  StridedBox out;
-  for (int d = 0; d < box.rank; ++d) {
-    if (box.size[d] == 1) continue;
-    const int last = out.rank - 1;
-    if (last >= 0 && out.from[last] == box.from[d] * box.size[d] && out.to[last] == box.to[d] * box.size[d]) {
-      out.size[last] *= box.size[d], out.from[last] = box.from[d], out.to[last] = box.to[d];
-    } else {
-      out.push_back(box.size[d], box.from[d], box.to[d]);
-    }
-  }
-  return out;
-}
-
-// The box with dimension d moved to place `last` - 1, next to the innermost.
-StridedBox with_second_innermost(const StridedBox& box, int d) {
-  const int last = box.rank - 1;
-  StridedBox out;
-  for (int e = 0; e < last; ++e)
-    if (e != d) out.push_back(box.size[e], box.from[e], box.to[e]);
-  out.push_back(box.size[d], box.from[d], box.to[d]);
-  out.push_back(box.size[last], box.from[last], box.to[last]);
-  return out;
-}
 
 // The offsets of the `index`th element of the box's first `rank` dimensions.
 struct Offsets {
@@ -81,14 +57,7 @@ void copy_box(const E* from, E* to, StridedBox box) {
   if (total == 0) return;
   if (box.rank == 0) box.push_back(1, 1, 1);
   const int last = box.rank - 1;
-  // A transpose: the source's run is brought next to the target's.
-  bool transpose = false;
-  if (box.to[last] == 1 && box.from[last] != 1)
-    for (int d = last - 1; d >= 0 && !transpose; --d)
-      if (box.from[d] == 1 && box.size[d] >= 8 && box.size[last] >= 8) {
-        box = with_second_innermost(box, d);
-        transpose = true;
-      }
+  const bool transpose = bring_transpose_together(box);
   if (transpose) {
     // Bands of rows are the unit of parallel work.
     constexpr int64_t kBand = 64;
