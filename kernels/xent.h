@@ -40,19 +40,51 @@ template <class T>
 void xent_backward(Cuda&, const T* x, HardTarget target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
                    int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
 
-// The same against rows of weights, target [rows, cols]: loss[r] = sum over c of target_rc (lse(x_r) - x_rc).
+// The same against rows of weights, target [rows, cols]: loss[r] = sum over c of target_rc (lse(x_r) - x_rc). Keeps
+// mass[rows] too, the sums of the targets, so that backward reads everything once.        reads x and target
 template <class T>
-void soft_xent(Cpu&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
-               int64_t cols);
+void soft_xent(Cpu&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, accumulator_t<T>* mass,
+               int64_t rows, int64_t cols);
 template <class T>
-void soft_xent(Cuda&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
-               int64_t cols);
+void soft_xent(Cuda&, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse,
+               accumulator_t<T>* mass, int64_t rows, int64_t cols);
 
+// dx_r = scale dy[r dy_step] (mass_r softmax(x_r) - target_r)                     reads x and target, writes dx
 template <class T>
-void soft_xent_backward(Cpu&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
-                        int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+void soft_xent_backward(Cpu&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* mass,
+                        const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
 template <class T>
-void soft_xent_backward(Cuda&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
-                        int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+void soft_xent_backward(Cuda&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* mass,
+                        const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
+
+// Self-distillation (DINO): the targets are a teacher's softmax((logits - centre) / temperature), which is never
+// written either. They are constants.
+template <class T>
+struct Teacher {
+  const T* logits;                 // [rows, cols]
+  const accumulator_t<T>* centre;  // [cols]; null: 0
+  double temperature;              // above 0
+};
+
+// loss[r] = sum over c of softmax((t_r - centre) / teacher.temperature)_c (lse(x_r / temperature) - x_rc /
+// temperature). Keeps lse[rows], and teacher_lse[rows] of the teacher's scaled logits.          reads x and the
+// teacher's logits
+template <class T>
+void distil_xent(Cpu&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
+                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);
+template <class T>
+void distil_xent(Cuda&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
+                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);
+
+// dx_r = scale dy[r dy_step] / temperature (softmax(x_r / temperature) - target_r)
+//                                                                     reads x and the teacher's logits, writes dx
+template <class T>
+void distil_xent_backward(Cpu&, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
+                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
+                          double scale, T* dx, int64_t rows, int64_t cols);
+template <class T>
+void distil_xent_backward(Cuda&, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
+                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
+                          double scale, T* dx, int64_t rows, int64_t cols);
 
 }  // namespace fovea::kernels

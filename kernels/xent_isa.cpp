@@ -44,36 +44,91 @@ void xent_backward_rows(const T* x, HardTarget target, const accumulator_t<T>* l
 }
 
 template <Isa I, class T>
-void soft_xent_rows(const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
-                    int64_t cols) {
+void soft_xent_rows(const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse, accumulator_t<T>* mass,
+                    int64_t rows, int64_t cols) {
   using Acc = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols, target += cols) {
-    Acc log_sum = row_log_sum_exp(x, cols), sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t c = 0; c < cols; ++c) sum += Acc(target[c]) * (log_sum - Acc(x[c]));
-    lse[r] = log_sum, loss[r] = sum;
+    Acc log_sum = row_log_sum_exp(x, cols), sum = 0, weight = 0;
+#pragma omp simd reduction(+ : sum, weight)
+    for (int64_t c = 0; c < cols; ++c) {
+      sum += Acc(target[c]) * (log_sum - Acc(x[c]));
+      weight += Acc(target[c]);
+    }
+    lse[r] = log_sum, loss[r] = sum, mass[r] = weight;
   }
 }
 
 template <Isa I, class T>
-void soft_xent_backward_rows(const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
-                             int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows, int64_t cols) {
+void soft_xent_backward_rows(const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* mass,
+                             const accumulator_t<T>* dy, int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows,
+                             int64_t cols) {
   using Acc = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols, target += cols, dx += cols) {
-    Acc factor = scale * dy[r * dy_step], log_sum = lse[r], mass = 0;
-#pragma omp simd reduction(+ : mass)
-    for (int64_t c = 0; c < cols; ++c) mass += Acc(target[c]);
-    for (int64_t c = 0; c < cols; ++c) put(dx + c, factor * (mass * math::exp(Acc(x[c]) - log_sum) - Acc(target[c])));
+    Acc factor = scale * dy[r * dy_step], log_sum = lse[r], weight = mass[r];
+    for (int64_t c = 0; c < cols; ++c) put(dx + c, factor * (weight * math::exp(Acc(x[c]) - log_sum) - Acc(target[c])));
   }
 }
 
-#define FOVEA_INSTANTIATE(T, Acc)                                                                                    \
-  template void xent_rows<kIsa>(const T*, HardTarget, Acc*, Acc*, int64_t, int64_t);                                 \
-  template void xent_backward_rows<kIsa>(const T*, HardTarget, const Acc*, const Acc*, int64_t, Acc, T*, int64_t,    \
-                                         int64_t);                                                                   \
-  template void soft_xent_rows<kIsa>(const T*, const T*, Acc*, Acc*, int64_t, int64_t);                              \
-  template void soft_xent_backward_rows<kIsa>(const T*, const T*, const Acc*, const Acc*, int64_t, Acc, T*, int64_t, \
-                                              int64_t);
+// What a teacher says of class c, before the softmax.
+template <class T>
+static inline accumulator_t<T> teacher_logit(const T* t, const accumulator_t<T>* centre, accumulator_t<T> sharpness,
+                                             int64_t c) {
+  using Acc = accumulator_t<T>;
+  return (Acc(t[c]) - (centre ? centre[c] : Acc(0))) * sharpness;
+}
+
+template <Isa I, class T>
+void distil_xent_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher, accumulator_t<T>* loss,
+                      accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols) {
+  using Acc = accumulator_t<T>;
+  const Acc *centre = teacher.centre, sharpness = 1 / Acc(teacher.temperature), scale = 1 / temperature;
+  const T* t = teacher.logits;
+  for (int64_t r = 0; r < rows; ++r, x += cols, t += cols) {
+    Acc top = -Acc(INFINITY), teacher_top = top, sum = 0, teacher_sum = 0, cross = 0;
+#pragma omp simd reduction(max : top, teacher_top)
+    for (int64_t c = 0; c < cols; ++c) {
+      Acc student = Acc(x[c]) * scale, other = teacher_logit(t, centre, sharpness, c);
+      top = student > top ? student : top;
+      teacher_top = other > teacher_top ? other : teacher_top;
+    }
+#pragma omp simd reduction(+ : sum, teacher_sum, cross)
+    for (int64_t c = 0; c < cols; ++c) {
+      Acc student = Acc(x[c]) * scale - top, weight = math::exp(teacher_logit(t, centre, sharpness, c) - teacher_top);
+      sum += math::exp(student);
+      teacher_sum += weight;
+      cross += weight * student;
+    }
+    lse[r] = top + math::log(sum), teacher_lse[r] = teacher_top + math::log(teacher_sum);
+    loss[r] = math::log(sum) - cross / teacher_sum;
+  }
+}
+
+template <Isa I, class T>
+void distil_xent_backward_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher,
+                               const accumulator_t<T>* lse, const accumulator_t<T>* teacher_lse,
+                               const accumulator_t<T>* dy, int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows,
+                               int64_t cols) {
+  using Acc = accumulator_t<T>;
+  const Acc *centre = teacher.centre, sharpness = 1 / Acc(teacher.temperature), student_scale = 1 / temperature;
+  const T* t = teacher.logits;
+  for (int64_t r = 0; r < rows; ++r, x += cols, t += cols, dx += cols) {
+    Acc factor = scale * dy[r * dy_step] * student_scale, own = lse[r], other = teacher_lse[r];
+    for (int64_t c = 0; c < cols; ++c)
+      put(dx + c, factor * (math::exp(Acc(x[c]) * student_scale - own) -
+                            math::exp(teacher_logit(t, centre, sharpness, c) - other)));
+  }
+}
+
+#define FOVEA_INSTANTIATE(T, Acc)                                                                                   \
+  template void xent_rows<kIsa>(const T*, HardTarget, Acc*, Acc*, int64_t, int64_t);                                \
+  template void xent_backward_rows<kIsa>(const T*, HardTarget, const Acc*, const Acc*, int64_t, Acc, T*, int64_t,   \
+                                         int64_t);                                                                  \
+  template void soft_xent_rows<kIsa>(const T*, const T*, Acc*, Acc*, Acc*, int64_t, int64_t);                       \
+  template void soft_xent_backward_rows<kIsa>(const T*, const T*, const Acc*, const Acc*, const Acc*, int64_t, Acc, \
+                                              T*, int64_t, int64_t);                                                \
+  template void distil_xent_rows<kIsa>(const T*, Acc, Teacher<T>, Acc*, Acc*, Acc*, int64_t, int64_t);              \
+  template void distil_xent_backward_rows<kIsa>(const T*, Acc, Teacher<T>, const Acc*, const Acc*, const Acc*,      \
+                                                int64_t, Acc, T*, int64_t, int64_t);
 FOVEA_INSTANTIATE(float, float)
 FOVEA_INSTANTIATE(double, double)
 FOVEA_INSTANTIATE(bf16, float)

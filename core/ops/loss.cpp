@@ -116,21 +116,65 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction 
   Tensor x = logits.detach(), aim = target.detach();
   int64_t rows = x.size(0);
   double scale = scale_of(reduction, rows);
-  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device()), lse = Tensor::empty_like(losses);
+  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device());
+  Tensor lse = Tensor::empty_like(losses), mass = Tensor::empty_like(losses);
   dispatch_float(x, "soft_cross_entropy", [&]<class T>(auto& ctx) {
     using Acc = kernels::accumulator_t<T>;
-    kernels::soft_xent(ctx, x.data<T>(), aim.data<T>(), losses.data<Acc>(), lse.data<Acc>(), rows, x.size(1));
+    kernels::soft_xent(ctx, x.data<T>(), aim.data<T>(), losses.data<Acc>(), lse.data<Acc>(), mass.data<Acc>(), rows,
+                       x.size(1));
   });
   return record("soft_cross_entropy", reduced(losses, reduction, scale), {logits},
-                [x, aim, lse, scale, reduction](const Node&, const Tensor& dy) -> Grads {
+                [x, aim, lse, mass, scale, reduction](const Node&, const Tensor& dy) -> Grads {
                   Tensor dx = Tensor::empty_like(x);
                   dispatch_float(x, "soft_cross_entropy", [&]<class T>(auto& ctx) {
                     using Acc = kernels::accumulator_t<T>;
-                    kernels::soft_xent_backward(ctx, x.data<T>(), aim.data<T>(), lse.data<Acc>(), dy.data<Acc>(),
-                                                step_of(reduction), scale, dx.data<T>(), x.size(0), x.size(1));
+                    kernels::soft_xent_backward(ctx, x.data<T>(), aim.data<T>(), lse.data<Acc>(), mass.data<Acc>(),
+                                                dy.data<Acc>(), step_of(reduction), scale, dx.data<T>(), x.size(0),
+                                                x.size(1));
                   });
                   return {dx};
                 });
+}
+
+Tensor distillation_cross_entropy(const Tensor& student, const Tensor& teacher, const Tensor& centre,
+                                  const DistillationOptions& options) {
+  const char* name = "distillation_cross_entropy";
+  check(student.rank() == 2, "{}: want logits [N, C], got {}", name, student.shape());
+  check_same(name, student, teacher);
+  if (centre.defined())
+    check(centre.shape() == Shape{student.size(1)} && centre.dtype() == loss_dtype(student.dtype()) &&
+              centre.device() == student.device(),
+          "{}: want a centre {} of {} on {}, got {} {} on {}", name, name_of(loss_dtype(student.dtype())),
+          Shape{student.size(1)}, student.device(), name_of(centre.dtype()), centre.shape(), centre.device());
+  check(options.student_temperature > 0 && options.teacher_temperature > 0,
+        "{}: want temperatures above 0, got {} and {}", name, options.student_temperature, options.teacher_temperature);
+  Tensor x = student.detach(), aim = teacher.detach(), middle = centre.defined() ? centre.detach() : Tensor();
+  int64_t rows = x.size(0);
+  Reduction reduction = options.reduction;
+  double scale = scale_of(reduction, rows), temperature = options.student_temperature;
+  auto target = [aim, middle, sharp = options.teacher_temperature]<class T>() {
+    return kernels::Teacher<T>{aim.data<T>(), middle.defined() ? middle.data<kernels::accumulator_t<T>>() : nullptr,
+                               sharp};
+  };
+  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device());
+  Tensor lse = Tensor::empty_like(losses), teacher_lse = Tensor::empty_like(losses);
+  dispatch_float(x, name, [&]<class T>(auto& ctx) {
+    using Acc = kernels::accumulator_t<T>;
+    kernels::distil_xent(ctx, x.data<T>(), temperature, target.template operator()<T>(), losses.data<Acc>(),
+                         lse.data<Acc>(), teacher_lse.data<Acc>(), rows, x.size(1));
+  });
+  return record(
+      name, reduced(losses, reduction, scale), {student},
+      [name, x, target, lse, teacher_lse, scale, temperature, reduction](const Node&, const Tensor& dy) -> Grads {
+        Tensor dx = Tensor::empty_like(x);
+        dispatch_float(x, name, [&]<class T>(auto& ctx) {
+          using Acc = kernels::accumulator_t<T>;
+          kernels::distil_xent_backward(ctx, x.data<T>(), temperature, target.template operator()<T>(), lse.data<Acc>(),
+                                        teacher_lse.data<Acc>(), dy.data<Acc>(), step_of(reduction), scale,
+                                        dx.data<T>(), x.size(0), x.size(1));
+        });
+        return {dx};
+      });
 }
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {

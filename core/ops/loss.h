@@ -16,6 +16,17 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
 // The same against distributions [N, C] of logits' dtype (no gradient for them): -sum_c target_c log_softmax(logits)_c.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
 
+struct DistillationOptions {
+  double student_temperature = 0.1;
+  double teacher_temperature = 0.04;
+  Reduction reduction = Reduction::mean;
+};
+// Self-distillation (DINO, Caron et al., 2021): the cross-entropy of softmax(student / student_temperature) against
+// softmax((teacher - centre) / teacher_temperature), logits [N, C] of both, without writing either distribution.
+// centre [C], f32 (f64 for f64 logits), or undefined for none. No gradient for the teacher or the centre.
+Tensor distillation_cross_entropy(const Tensor& student, const Tensor& teacher, const Tensor& centre = {},
+                                  const DistillationOptions& options = {});
+
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction = Reduction::mean);
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);

@@ -72,6 +72,31 @@ TEST_CASE("smooth L1 joins its two pieces at beta and is L1 for beta 0", "[core]
   CHECK(smooth_l1_loss(x, zero, 0, Reduction::none).to_vector<double>() == std::vector<double>{0.5, 2, 2, 5});
 }
 
+TEST_CASE("self-distillation has its known answers", "[core][loss]") {
+  for (int64_t classes : {2048, 65536})
+    CHECK(distillation_cross_entropy(Tensor::zeros({2, classes}), Tensor::zeros({2, classes})).item() ==
+          Approx(std::log(double(classes))));
+  Tensor x = Tensor::from<double>({1, 2}, {1, 0});
+  CHECK(distillation_cross_entropy(x, x).item() == Approx(4.5399e-5).epsilon(1e-4));
+  CHECK(distillation_cross_entropy(x, x, x.reshape({2})).item() == Approx(5.000045).epsilon(1e-6));
+}
+
+TEST_CASE("self-distillation is the cross-entropy against the written targets", "[core][loss]") {
+  Generator generator(5);
+  Tensor x = randn({6, 37}, generator).to(Dtype::f64).detach().set_requires_grad();
+  Tensor t = randn({6, 37}, generator).to(Dtype::f64), centre = randn({37}, generator).to(Dtype::f64);
+  Tensor written = soft_cross_entropy(x * (1 / 0.2), softmax((t - centre) * (1 / 0.1), 1));
+  written.backward();
+  Tensor wanted = x.grad();
+  x.zero_grad();
+  Tensor fused = distillation_cross_entropy(x, t, centre, {.student_temperature = 0.2, .teacher_temperature = 0.1});
+  fused.backward();
+  CHECK(fused.item() == Approx(written.item()).epsilon(1e-12));
+  for (double apart : (x.grad() - wanted).to_vector<double>()) CHECK(std::abs(apart) < 1e-14);
+  CHECK_THROWS_WITH(distillation_cross_entropy(x, t, Tensor::zeros({5})), Catch::Contains("[37]"));
+  CHECK_THROWS_WITH(distillation_cross_entropy(x, t, {}, {.student_temperature = 0}), Catch::Contains("above 0"));
+}
+
 TEST_CASE("NT-Xent has its known answers", "[core][loss][nt_xent]") {
   auto eye = [](int64_t n) {
     Tensor t = Tensor::zeros({n, n});

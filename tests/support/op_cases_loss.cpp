@@ -22,6 +22,12 @@ std::vector<OpCase> loss_cases() {
   auto contrast = [](double temperature) {
     return [temperature](const Inputs& in) { return nt_xent(in[0], in[1], temperature); };
   };
+  auto distil = [](DistillationOptions options) {
+    return [options](const Inputs& in) {
+      Tensor centre = in[0].dtype() == Dtype::bf16 ? in[2].to(Dtype::f32) : in[2];
+      return distillation_cross_entropy(in[0], in[1], centre, options);
+    };
+  };
   Input target{{7, 19}, Fill::normal, 0, false};
   return {
       {"softmax", {{{5, 13}}}, over(-1, false)},
@@ -42,6 +48,20 @@ std::vector<OpCase> loss_cases() {
        hard({.label_smoothing = 0.2, .ignore_index = 1})},
       {"soft_cross_entropy", {{{7, 19}}, {{7, 19}, Fill::simplex, 0, false}}, soft(Reduction::mean)},
       {"soft_cross_entropy none", {{{3, 33}}, {{3, 33}, Fill::positive, 0, false}}, soft(Reduction::none)},
+      {"soft_cross_entropy of long rows",
+       {{{3, 2500}}, {{3, 2500}, Fill::simplex, 0, false}},
+       soft(Reduction::mean),
+       false},
+      {"cross_entropy of long rows", {{{3, 2501}}, {{3}, Fill::index, 2501}}, hard({.label_smoothing = 0.1}), false},
+      {"distillation_cross_entropy",
+       {{{7, 19}}, {{7, 19}, Fill::normal, 0, false}, {{19}, Fill::normal, 0, false}},
+       distil({0.5, 0.3})},
+      {"distillation_cross_entropy none",
+       {{{5, 64}}, {{5, 64}, Fill::normal, 0, false}, {{64}, Fill::normal, 0, false}},
+       distil({1, 0.7, Reduction::none})},
+      {"distillation_cross_entropy without centre",
+       {{{1, 1}}, {{1, 1}, Fill::normal, 0, false}},
+       [](const Inputs& in) { return distillation_cross_entropy(in[0], in[1]); }},
       {"bce_with_logits", {{{7, 19}}, {{7, 19}, Fill::unit}}, pair(bce_with_logits, Reduction::mean)},
       {"bce_with_logits none", {{{11}}, {{11}, Fill::unit}}, pair(bce_with_logits, Reduction::none)},
       {"mse_loss", {{{7, 19}}, {{7, 19}}}, pair(mse_loss, Reduction::mean)},
