@@ -52,9 +52,15 @@ template <int N, class T>
 __device__ Pack<T, N> load_pack(const T* p) {
   return *reinterpret_cast<const Pack<T, N>*>(p);
 }
+// One access: left to itself the compiler makes N stores of some.
 template <int N, class T>
 __device__ void store_pack(T* p, const Pack<T, N>& pack) {
-  *reinterpret_cast<Pack<T, N>*>(p) = pack;
+  if constexpr (sizeof(pack) == 16)
+    __stwb(reinterpret_cast<uint4*>(p), reinterpret_cast<const uint4&>(pack));
+  else if constexpr (sizeof(pack) == 8)
+    __stwb(reinterpret_cast<uint2*>(p), reinterpret_cast<const uint2&>(pack));
+  else
+    *reinterpret_cast<Pack<T, N>*>(p) = pack;
 }
 // Whether all pointers and the row length (in elements of T) allow packs.
 template <class T, class... Pointers>

@@ -59,6 +59,11 @@ Tiles tiles_of(const Cuda& ctx, const GroupNorm<T>& norm, int pack) {
   return Tiles(ctx, norm.samples, norm.rows, norm.channels, norm.groups, pack);
 }
 
+// What a normalisation reads beside x: mean and invstd [samples, groups], weight and bias [channels].
+struct Numbers {
+  const float *mean, *invstd, *weight, *bias;
+};
+
 // A thread's part: N channels from `channel`, rows row, row + blockDim.y, ... below `end`.
 template <int N>
 struct Place {
@@ -77,13 +82,25 @@ struct Place {
 
   // The channels' numbers in arrays [channels] and [samples, groups].
   __device__ void of_channels(const float* p, float otherwise, float (&out)[N]) const {
-    if (inside()) load_floats<N>(p ? p + channel : nullptr, otherwise, out);
+    load_floats<N>(p && inside() ? p + channel : nullptr, otherwise, out);
   }
   __device__ void of_groups(const float* p, float (&out)[N]) const {
     if (tiles.per_group == 1) return of_channels(p + sample * tiles.groups, 0, out);
 #pragma unroll
     for (int j = 0; j < N; ++j)
-      if (inside()) out[j] = p[sample * tiles.groups + unsigned(channel + j) / tiles.per_group];
+      out[j] = inside() ? p[sample * tiles.groups + unsigned(channel + j) / tiles.per_group] : 0;
+  }
+
+  // What belongs to the channels: the normalised x is (x - mean) scale + shift.
+  __device__ void scale_and_shift(const Numbers& numbers, float (&mean)[N], float (&scale)[N],
+                                  float (&shift)[N]) const {
+    float weight[N];
+    of_groups(numbers.mean, mean);
+    of_groups(numbers.invstd, scale);
+    of_channels(numbers.weight, 1, weight);
+    of_channels(numbers.bias, 0, shift);
+#pragma unroll
+    for (int j = 0; j < N; ++j) scale[j] *= weight[j];
   }
 
   // f(offset, packs of `from` there) for every row, several of which are loaded before the first is used.
@@ -213,22 +230,14 @@ __global__ void group_statistics_kernel(Tiles tiles, double eps, const float* me
   invstd[blockIdx.x] = float(1 / sqrt(sums.variance() + eps));
 }
 
-// What a normalisation reads beside x: mean and invstd [samples, groups], weight and bias [channels].
-struct Numbers {
-  const float *mean, *invstd, *weight, *bias;
-};
-
 template <class T, int N, bool Residual>
 __global__ void __launch_bounds__(kThreads, kBlocks<N>)
     normalize_kernel(Tiles tiles, Numbers numbers, float floor, const T* x, const T* residual, T* y) {
+  __shared__ float shared[3][N][kWarp];
   const Place<N> at(tiles, gridDim.x - 1 - blockIdx.x);
-  float mean[N], scale[N], weight[N], shift[N];
-  at.of_groups(numbers.mean, mean);
-  at.of_groups(numbers.invstd, scale);
-  at.of_channels(numbers.weight, 1, weight);
-  at.of_channels(numbers.bias, 0, shift);
-#pragma unroll
-  for (int j = 0; j < N; ++j) scale[j] *= weight[j];
+  float mean[N], scale[N], shift[N];
+  if (threadIdx.y == 0) at.scale_and_shift(numbers, mean, scale, shift);
+  share_columns(shared, mean, scale, shift);
   auto write = [&](int64_t offset, const Pack<T, N>& value, const Pack<T, N>* other) {
     Pack<T, N> out;
 #pragma unroll
@@ -250,17 +259,14 @@ template <class T, int N, Mask M>
 __global__ void __launch_bounds__(kThreads, kBlocks<N>)
     gradient_sums_kernel(Tiles tiles, Numbers numbers, const T* x, const T* y, const T* dy, T* masked, float* sums,
                          float* moments) {
-  __shared__ float shared[2][N][kThreads];
+  __shared__ float numbers_shared[3][N][kWarp], shared[2][N][kThreads];
   const Place<N> at(tiles, blockIdx.x);
-  float mean[N], scale[N], weight[N], shift[N], sum[N] = {}, moment[N] = {};
-  at.of_groups(numbers.mean, mean);
-  if constexpr (M == Mask::from_x) {
-    at.of_groups(numbers.invstd, scale);
-    at.of_channels(numbers.weight, 1, weight);
-    at.of_channels(numbers.bias, 0, shift);
-#pragma unroll
-    for (int j = 0; j < N; ++j) scale[j] *= weight[j];
-  }
+  float mean[N], scale[N], shift[N], sum[N] = {}, moment[N] = {};
+  if (threadIdx.y == 0) at.scale_and_shift(numbers, mean, scale, shift);
+  if constexpr (M == Mask::from_x)
+    share_columns(numbers_shared, mean, scale, shift);
+  else
+    share_columns(numbers_shared, mean);
   auto add = [&](int j, float g, float distance) { sum[j] += g, moment[j] += g * distance; };
   if constexpr (M == Mask::from_y) {
     at.for_rows({x, dy, y}, [&](int64_t offset, const Pack<T, N>(&v)[3]) {
@@ -294,16 +300,18 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
 template <class T, int N, Mask M>
 __global__ void __launch_bounds__(kThreads, kBlocks<N>)
     gradient_rows_kernel(Tiles tiles, Numbers numbers, const float* b, const float* c, const T* x, const T* dy, T* dx) {
+  __shared__ float shared[5][N][kWarp];
   const Place<N> at(tiles, gridDim.x - 1 - blockIdx.x);
-  float mean[N], scale[N], weight[N], shift[N], of_distance[N], constant[N];
-  at.of_groups(numbers.mean, mean);
-  at.of_groups(numbers.invstd, scale);
-  at.of_channels(numbers.weight, 1, weight);
-  if constexpr (M == Mask::from_x) at.of_channels(numbers.bias, 0, shift);
-  at.of_groups(b, of_distance);
-  at.of_groups(c, constant);
-#pragma unroll
-  for (int j = 0; j < N; ++j) scale[j] *= weight[j];
+  float mean[N], scale[N], shift[N], of_distance[N], constant[N];
+  if (threadIdx.y == 0) {
+    at.scale_and_shift(numbers, mean, scale, shift);
+    at.of_groups(b, of_distance);
+    at.of_groups(c, constant);
+  }
+  if constexpr (M == Mask::from_x)
+    share_columns(shared, mean, scale, of_distance, constant, shift);
+  else
+    share_columns(shared, mean, scale, of_distance, constant);
   at.for_rows({x, dy}, [&](int64_t offset, const Pack<T, N>(&v)[2]) {
     Pack<T, N> out;
 #pragma unroll

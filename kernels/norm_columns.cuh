@@ -30,6 +30,26 @@ __device__ void store_floats(float* p, const float (&in)[N]) {
   }
 }
 
+// Gives every thread of a column (threadIdx.y) the numbers that its first one has. `shared` holds an array for each.
+template <int N, int kLanes, class... Arrays>
+__device__ void share_columns(float (*shared)[N][kLanes], Arrays&... arrays) {
+  int i = 0;
+  auto write = [&](const float(&array)[N]) {
+#pragma unroll
+    for (int j = 0; j < N; ++j) shared[i][j][threadIdx.x] = array[j];
+    ++i;
+  };
+  auto read = [&](float(&array)[N]) {
+#pragma unroll
+    for (int j = 0; j < N; ++j) array[j] = shared[i][j][threadIdx.x];
+    ++i;
+  };
+  if (threadIdx.y == 0) (write(arrays), ...);
+  __syncthreads();
+  i = 0;
+  (read(arrays), ...);
+}
+
 // In a block of 32 x 32 threads: the sums over threadIdx.y of the values of column threadIdx.x = i go to all threads
 // with threadIdx.y = i.
 template <int Count>

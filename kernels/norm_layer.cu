@@ -5,7 +5,7 @@
 //
 // A thread keeps at most 8 columns and goes from row to row: their weights, biases and weight gradients stay in
 // registers, as does its part of the row between the reduction and the result. 1 to 32 neighbouring lanes share a
-// narrow row, so that a block has many; above 256 columns a block has one row, of up to 4096 columns. The next row is
+// narrow row, whole warps one of more than 256 columns, up to 4096; a block has several rows at once. The next row is
 // loaded before the reduction of this one. The columns' sums of the blocks are joined by a second kernel in double, in
 // a fixed order. Wider rows are those of group norm with one group.
 #include <cmath>
@@ -18,25 +18,24 @@ namespace fovea::kernels {
 
 namespace {
 
-constexpr int kThreads = 256;     // of a block of narrow rows
-constexpr int kMaxThreads = 512;  // of a block of one row
-constexpr int kColumns = 8;       // a thread's
-constexpr int64_t kWidest = kMaxThreads * kColumns;
+constexpr int kColumns = 8;  // a thread's
+// A block's threads, and those that a multiprocessor has registers for.
+constexpr int kThreads = 512, kResident = 1024, kGradientThreads = 256, kGradientResident = 640;
+constexpr int64_t kWidest = kThreads * kColumns;
 
 // How rows are shared out: blocks of `lanes` x `rows_at_once` threads, each thread with packs of N columns.
 struct Shares {
+  static constexpr int64_t kLeast = 4;  // turns of a block, where every multiprocessor has one: they share the weights
   unsigned lanes = 1, rows_at_once = 1, blocks;
 
-  // Each block has at least `least` rows, where there are as many, for each that it handles at once.
-  Shares(const Cuda& ctx, int64_t rows, int64_t cols, int pack, int64_t least) {
-    const int64_t packs = ceil_div<int64_t>(cols, pack);
+  Shares(const Cuda& ctx, int64_t rows, int64_t cols, int pack, unsigned threads, unsigned resident) {
+    const int64_t packs = ceil_div<int64_t>(cols, pack), multiprocessors = ctx.multiprocessors;
     while (lanes < packs && lanes < kWarp) lanes *= 2;
-    if (cols > kWarp * kColumns)
-      lanes = unsigned(ceil_div<int64_t>(cols, kWarp * kColumns) * kWarp);
-    else
-      rows_at_once = kThreads / lanes;
-    const int64_t room = int64_t(ctx.multiprocessors) * std::max(1u, 1024 / (lanes * rows_at_once));
-    blocks = unsigned(std::min(room, ceil_div(rows, least * rows_at_once)));
+    if (cols > kWarp * kColumns) lanes = unsigned(ceil_div<int64_t>(cols, kWarp * kColumns) * kWarp);
+    while (2 * rows_at_once * lanes <= threads) rows_at_once *= 2;
+    const int64_t turns = ceil_div<int64_t>(rows, rows_at_once);
+    const int64_t room = multiprocessors * std::max(1u, resident / (lanes * rows_at_once));
+    blocks = unsigned(std::min({room, turns, std::max(multiprocessors, turns / kLeast)}));
   }
   dim3 block() const { return dim3(lanes, rows_at_once); }
 };
@@ -48,6 +47,12 @@ struct Columns {
   int64_t cols;
 
   __device__ int64_t at(int k) const { return (int64_t(k) * blockDim.x + threadIdx.x) * N; }
+  // The columns' numbers in p; in a block of several rows read once for all.
+  __device__ void load(const float* p, float otherwise, float (&shared)[1][kColumns][kThreads / 2],
+                       float (&out)[kPacks][N]) const {
+    if (threadIdx.y == 0) each([&](int k, int64_t c) { load_floats<N>(p ? p + c : nullptr, otherwise, out[k]); });
+    if (blockDim.y > 1) share_columns(shared, reinterpret_cast<float(&)[kColumns]>(out));
+  }
   // f(number of the pack, its first column) for those inside.
   template <class F>
   __device__ void each(const F& f) const {
@@ -55,34 +60,34 @@ struct Columns {
     for (int k = 0; k < kPacks; ++k)
       if (at(k) < cols) f(k, at(k));
   }
-  __device__ void load(const float* p, float otherwise, float (&out)[kPacks][N]) const {
-    each([&](int k, int64_t c) { load_floats<N>(p ? p + c : nullptr, otherwise, out[k]); });
-  }
 };
 
-// The sums of a and b over the lanes of a row. In turn: kernels that call it again pass another `shared` each time.
+// The sums of a and b over the lanes of a row. Kernels that call it again pass another `shared` each time, in turn.
 __device__ float2 row_sums(float a, float b, float2* shared) {
   auto add = [](float2 x, float2 y) { return make_float2(x.x + y.x, x.y + y.y); };
   float2 v = make_float2(a, b);
   for (unsigned offset = min(blockDim.x, unsigned(kWarp)) / 2; offset > 0; offset /= 2)
     v = add(v, make_float2(__shfl_xor_sync(kAllLanes, v.x, offset), __shfl_xor_sync(kAllLanes, v.y, offset)));
   if (blockDim.x <= kWarp) return v;
+  const unsigned warps = blockDim.x / kWarp;
+  shared += threadIdx.y * warps;
   if (threadIdx.x % kWarp == 0) shared[threadIdx.x / kWarp] = v;
   __syncthreads();
   v = shared[0];
-  for (unsigned i = 1; i < blockDim.x / kWarp; ++i) v = add(v, shared[i]);
+  for (unsigned i = 1; i < warps; ++i) v = add(v, shared[i]);
   return v;
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(kMaxThreads)
+__global__ void __launch_bounds__(kThreads)
     layer_norm_kernel(LayerNorm<T> norm, float eps, T* y, float* means, float* invstds) {
   using Row = Pack<T, N>[Columns<N>::kPacks];
   __shared__ float2 shared[2][kWarp];
   const Columns<N> columns{norm.cols};
-  float weight[columns.kPacks][N], bias[columns.kPacks][N];
-  columns.load(norm.weight, 1, weight);
-  columns.load(norm.bias, 0, bias);
+  __shared__ float columns_shared[2][1][kColumns][kThreads / 2];
+  float weight[columns.kPacks][N] = {}, bias[columns.kPacks][N] = {};
+  columns.load(norm.weight, 1, columns_shared[0], weight);
+  columns.load(norm.bias, 0, columns_shared[1], bias);
   auto load = [&](int64_t row, Row& x) {
     if (row < norm.rows) columns.each([&](int k, int64_t c) { x[k] = load_pack<N>(norm.x + row * norm.cols + c); });
   };
@@ -118,16 +123,16 @@ __global__ void __launch_bounds__(kMaxThreads)
 
 // dx, and each block's sums of dy x^ and dy over its rows [blocks, cols].
 template <class T, int N>
-__global__ void __launch_bounds__(kMaxThreads)
+__global__ void __launch_bounds__(kThreads)
     layer_norm_gradient_kernel(LayerNorm<T> norm, const float* means, const float* invstds, const T* dy, T* dx,
                                float* dweights, float* dbiases) {
   constexpr int kPacks = Columns<N>::kPacks;
   using Row = Pack<T, N>[kPacks];
   __shared__ float2 shared[2][kWarp];
-  __shared__ float columns_shared[2][kColumns][kThreads];
+  __shared__ float weight_shared[1][kColumns][kThreads / 2], columns_shared[2][kColumns][kGradientThreads / 2];
   const Columns<N> columns{norm.cols};
-  float weight[kPacks][N], dweight[kPacks][N] = {}, dbias[kPacks][N] = {};
-  columns.load(norm.weight, 1, weight);
+  float weight[kPacks][N] = {}, dweight[kPacks][N] = {}, dbias[kPacks][N] = {};
+  columns.load(norm.weight, 1, weight_shared, weight);
   Row x, d, next_x, next_d;
   float mean = 0, invstd = 0, next_mean = 0, next_invstd = 0;
   auto load = [&](int64_t row) {
@@ -218,7 +223,7 @@ void layer_norm(Cuda& ctx, const LayerNorm<T>& norm, double eps, T* y, accumulat
                 accumulator_t<T>* invstd) {
   if (norm.cols > kWidest) return group_norm(ctx, as_group_norm(norm), eps, y, mean, invstd);
   const bool packs = allows_packs<T>(norm.cols, norm.x, norm.weight, norm.bias, y);
-  const Shares shares(ctx, norm.rows, norm.cols, packs ? kPack<T> : 1, 4);
+  const Shares shares(ctx, norm.rows, norm.cols, packs ? kPack<T> : 1, kThreads, kResident);
   launch(ctx, packs ? layer_norm_kernel<T, kPack<T>> : layer_norm_kernel<T, 1>, shares.blocks, shares.block(), 0, norm,
          float(eps), y, mean, invstd);
 }
@@ -228,7 +233,7 @@ void layer_norm_backward(Cuda& ctx, const LayerNorm<T>& norm, const accumulator_
                          const accumulator_t<T>* invstd, const T* dy, const LayerNormGradients<T>& gradients) {
   if (norm.cols > kWidest) return group_norm_backward(ctx, as_group_norm(norm), mean, invstd, dy, gradients);
   const bool packs = allows_packs<T>(norm.cols, norm.x, norm.weight, dy, gradients.dx);
-  const Shares shares(ctx, norm.rows, norm.cols, packs ? kPack<T> : 1, 16);
+  const Shares shares(ctx, norm.rows, norm.cols, packs ? kPack<T> : 1, kGradientThreads, kGradientResident);
   DeviceScratch scratch(ctx);
   float* dweights = scratch.take<float>(size_t(shares.blocks) * size_t(norm.cols));
   float* dbiases = scratch.take<float>(size_t(shares.blocks) * size_t(norm.cols));
