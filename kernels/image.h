@@ -51,7 +51,8 @@ void solarize(Cpu&, uint8_t* x, int64_t n, int threshold);
 // borders without repeating the edge, so radius < width, height. Rounds to nearest even.       reads and writes 3 w h
 void blur_rgb(Cpu&, uint8_t* x, int width, int height, const float* weight, int radius);
 
-// out = x * scale[c] + bias[c] for each channel c of three.                        reads 3 pixels, writes 12 pixels
+// out = x * scale[c] + bias[c] for each channel c of three; scale and bias are in host memory for every device.
+//                                                                                  reads 3 pixels, writes 12 pixels
 void normalize_rgb(Cpu&, const uint8_t* x, float* out, int64_t pixels, const float* scale, const float* bias);
 void normalize_rgb(Cuda&, const uint8_t* x, float* out, int64_t pixels, const float* scale, const float* bias);
 

@@ -1,63 +1,8 @@
 #include <fovea/kernels/stream.h>
-#include <fovea/kernels/vector_math.h>
+#include <fovea/kernels/xent_pointwise_functors.h>
 #include <fovea/kernels/xent_pointwise_parts.h>
 
 namespace fovea::kernels {
-namespace {
-
-template <class Acc>
-Acc sign(Acc d) {
-  return Acc(d > 0) - Acc(d < 0);
-}
-
-// Each with its value f and the derivatives dx by x and dt by t.
-template <class Acc>
-struct Mse {
-  Acc f(Acc x, Acc t) const { return (x - t) * (x - t); }
-  Acc dx(Acc x, Acc t) const { return 2 * (x - t); }
-  Acc dt(Acc x, Acc t) const { return -dx(x, t); }
-};
-template <class Acc>
-struct L1 {
-  Acc f(Acc x, Acc t) const { return math::abs(x - t); }
-  Acc dx(Acc x, Acc t) const { return sign(x - t); }
-  Acc dt(Acc x, Acc t) const { return -dx(x, t); }
-};
-template <class Acc>
-struct SmoothL1 {
-  Acc beta;
-  Acc f(Acc x, Acc t) const {
-    Acc d = math::abs(x - t);
-    return d < beta ? d * d / (2 * beta) : d - beta / 2;
-  }
-  Acc dx(Acc x, Acc t) const {
-    Acc d = x - t;
-    return math::abs(d) < beta ? d / beta : sign(d);
-  }
-  Acc dt(Acc x, Acc t) const { return -dx(x, t); }
-};
-template <class Acc>
-struct Bce {
-  Acc f(Acc x, Acc t) const { return (x > 0 ? x : Acc(0)) - x * t + math::log1p(math::exp(-math::abs(x))); }
-  Acc dx(Acc x, Acc t) const { return math::sigmoid(x) - t; }
-  Acc dt(Acc x, Acc) const { return -x; }
-};
-
-template <class Acc, class F>
-auto with_loss(PointwiseLoss loss, F&& f) {
-  switch (loss.kind) {
-    case Pointwise::mse:
-      return f(Mse<Acc>{});
-    case Pointwise::l1:
-      return f(L1<Acc>{});
-    case Pointwise::smooth_l1:
-      return f(SmoothL1<Acc>{Acc(loss.beta)});
-    default:
-      return f(Bce<Acc>{});
-  }
-}
-
-}  // namespace
 
 template <Isa I, class T>
 void pointwise_part(PointwiseLoss loss, const T* x, const T* t, accumulator_t<T>* y, int64_t n) {
