@@ -42,7 +42,10 @@ Allocator& allocator(Device device) {
 }
 
 std::shared_ptr<void> allocate_shared(Device device, size_t bytes) {
-  Allocator& source = allocator(device);
+  return allocate_shared(allocator(device), bytes);
+}
+
+std::shared_ptr<void> allocate_shared(Allocator& source, size_t bytes) {
   return {source.allocate(bytes), [&source, bytes](void* p) { source.deallocate(p, bytes); }};
 }
 

@@ -26,6 +26,12 @@ class Allocator {
   virtual void deallocate(void* p, size_t bytes) noexcept = 0;
   // Gives the memory that is cached, not used, back to the system.
   virtual void release_cached() = 0;
+  // Between begin_reserved(), which names a pool, and end_reserved() memory comes from that pool alone, and what of it
+  // is freed, then or later, goes back to it: the memory of work that was recorded to run again. The work's own calls
+  // in between are the only ones that may allocate. release_reserved() makes the pool's memory ordinary.
+  virtual int begin_reserved() = 0;
+  virtual void end_reserved() = 0;
+  virtual void release_reserved(int pool) noexcept = 0;
   virtual AllocatorStats stats() const = 0;
   virtual void reset_peak() = 0;
 };
@@ -39,7 +45,8 @@ Allocator& allocator(Device device);
 Allocator& cuda_allocator(int device);
 Allocator& pinned_allocator();
 
-// `bytes` of the device's allocator, returned to it when the last owner goes. For scratch memory and tensors alike.
+// `bytes` of an allocator, returned to it when the last owner goes. For scratch memory and tensors alike.
+std::shared_ptr<void> allocate_shared(Allocator& source, size_t bytes);
 std::shared_ptr<void> allocate_shared(Device device, size_t bytes);
 
 }  // namespace fovea

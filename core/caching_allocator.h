@@ -24,8 +24,9 @@ class CachingAllocator final : public Allocator {
   void* allocate(size_t bytes) override {
     size_t rounded = round(bytes);
     std::lock_guard lock(mutex_);
-    void* p = pop(rounded);
+    void* p = pop(active_ ? pools_[active_] : free_, rounded);
     if (!p) p = caches_ && rounded < kLarge ? cut(rounded) : map(rounded, bytes);
+    if (active_) owner_[p] = active_;
     stats_.live += rounded;
     stats_.peak = std::max(stats_.peak, stats_.live);
     return p;
@@ -35,9 +36,30 @@ class CachingAllocator final : public Allocator {
     size_t rounded = round(bytes);
     std::lock_guard lock(mutex_);
     stats_.live -= rounded;
+    if (auto owner = owner_.find(p); owner != owner_.end()) return keep(pools_[owner->second], p, rounded);
     if (!caches_) return source_.give_back(p, rounded);
-    free_[rounded].push_back(p);
-    stats_.cached += rounded;
+    keep(free_, p, rounded);
+  }
+
+  int begin_reserved() override {
+    std::lock_guard lock(mutex_);
+    return active_ = ++last_pool_;
+  }
+
+  void end_reserved() override {
+    std::lock_guard lock(mutex_);
+    active_ = 0;
+  }
+
+  void release_reserved(int pool) noexcept override {
+    std::lock_guard lock(mutex_);
+    for (auto& [size, blocks] : pools_[pool])
+      for (void* p : blocks) {
+        stats_.cached -= size;
+        caches_ ? keep(free_, p, size) : source_.give_back(p, size);
+      }
+    pools_.erase(pool);
+    std::erase_if(owner_, [pool](const auto& block) { return block.second == pool; });
   }
 
   void release_cached() override {
@@ -64,9 +86,16 @@ class CachingAllocator final : public Allocator {
     return std::max(unit, (bytes + unit - 1) / unit * unit);
   }
 
-  void* pop(size_t rounded) {
-    auto found = free_.find(rounded);
-    if (found == free_.end() || found->second.empty()) return nullptr;
+  using FreeLists = std::unordered_map<size_t, std::vector<void*>>;
+
+  void keep(FreeLists& lists, void* p, size_t rounded) {
+    lists[rounded].push_back(p);
+    stats_.cached += rounded;
+  }
+
+  void* pop(FreeLists& lists, size_t rounded) {
+    auto found = lists.find(rounded);
+    if (found == lists.end() || found->second.empty()) return nullptr;
     void* p = found->second.back();
     found->second.pop_back();
     stats_.cached -= rounded;
@@ -110,7 +139,10 @@ class CachingAllocator final : public Allocator {
   Source source_;
   bool caches_;
   mutable std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<void*>> free_;
+  FreeLists free_;
+  int active_ = 0, last_pool_ = 0;  // the pool of begin_reserved(); 0: none
+  std::unordered_map<int, FreeLists> pools_;
+  std::unordered_map<void*, int> owner_;  // blocks of pools
   AllocatorStats stats_;
   char* slab_ = nullptr;
   size_t slab_left_ = 0;

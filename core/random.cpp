@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <fovea/core/check.h>
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/dispatch.h>
 
 namespace fovea {
@@ -13,11 +14,16 @@ Generator& default_generator() {
   return generator;
 }
 
+void check_not_captured(const char* op, Device device) {
+  check(!capturing(device), "{}: a step that is recorded as a graph would draw the same numbers each time", op);
+}
+
 void manual_seed(uint64_t seed) {
   default_generator() = Generator(seed);
 }
 
 Tensor randn(Shape shape, Generator& generator, Device device) {
+  check_not_captured("randn", device);
   Tensor t = Tensor::empty(shape, Dtype::f32, device);
   uint64_t first = generator.advance(t.numel());
   dispatch(device,
@@ -26,6 +32,7 @@ Tensor randn(Shape shape, Generator& generator, Device device) {
 }
 
 Tensor uniform(Shape shape, double low, double high, Generator& generator, Device device) {
+  check_not_captured("uniform", device);
   Tensor t = Tensor::empty(shape, Dtype::f32, device);
   uint64_t first = generator.advance(t.numel());
   dispatch(device, [&](auto& ctx) {

@@ -5,6 +5,7 @@
 #include <fovea/core/allocator.h>
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/dispatch.h>
 #include <fovea/kernels/copy.h>
 
@@ -22,6 +23,10 @@ int cuda_devices() {
   if constexpr (kHasCuda) return kernels::cuda_devices();
   return 0;
 }
+bool capturing(Device device) {
+  if constexpr (kHasCuda) return device.is_cuda() && kernels::cuda(device.index).capturing;
+  return false;
+}
 Device default_device() {
   return cuda_devices() > 0 ? Device::cuda() : Device::cpu();
 }
@@ -34,8 +39,7 @@ void Tensor::throw_dtype(Dtype wanted) const {
   throw Error(fmt::format("data: want a {} tensor, got {} {}", name_of(wanted), name_of(dtype()), shape()));
 }
 
-Tensor Tensor::empty(Shape shape, Dtype dtype, Device device) {
-  check(!(device.is_cuda() && dtype == Dtype::f64), "empty: f64 tensors live on the CPU only, got {}", device);
+Tensor Tensor::over(Allocator& memory, Shape shape, Dtype dtype, Device device) {
   Tensor t;
   t.impl_ = std::make_shared<Impl>();
   int64_t numel = 1;
@@ -43,12 +47,23 @@ Tensor Tensor::empty(Shape shape, Dtype dtype, Device device) {
     check(!__builtin_mul_overflow(numel, size, &numel) && numel < (int64_t(1) << 60), "empty: {} has too many elements",
           shape);
   t.impl_->numel = numel;
-  t.impl_->storage = allocate_shared(device, size_t(numel) * size_of(dtype));
+  t.impl_->storage = allocate_shared(memory, size_t(numel) * size_of(dtype));
   t.impl_->data = t.impl_->storage.get();
   t.impl_->shape = shape;
   t.impl_->dtype = dtype;
   t.impl_->device = device;
   return t;
+}
+
+Tensor Tensor::empty(Shape shape, Dtype dtype, Device device) {
+  check(!(device.is_cuda() && dtype == Dtype::f64), "empty: f64 tensors live on the CPU only, got {}", device);
+  return over(allocator(device), shape, dtype, device);
+}
+
+Tensor Tensor::pinned(Shape shape, Dtype dtype) {
+  if constexpr (kHasCuda)
+    if (cuda_devices() > 0) return over(pinned_allocator(), shape, dtype, Device::cpu());
+  return empty(shape, dtype);
 }
 
 Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
@@ -239,6 +254,17 @@ Tensor& Tensor::copy_(const Tensor& from) {
     dispatch(device(), [&](auto& ctx) { kernels::copy_bytes(ctx, source.raw(), raw(), bytes()); });
   else
     cast_into(source, *this);
+  return *this;
+}
+
+Tensor& Tensor::move_(Device wanted) {
+  check(is_leaf(), "move_: want a leaf, got the result of an op");
+  if (device() == wanted) return *this;
+  Tensor moved = detach().to(wanted), gradient = grad();
+  impl_->storage = moved.impl_->storage;
+  impl_->data = moved.impl_->data;
+  impl_->device = wanted;
+  if (gradient.defined()) set_grad(gradient.to(wanted));
   return *this;
 }
 

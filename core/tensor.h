@@ -15,6 +15,7 @@
 
 namespace fovea {
 
+class Allocator;  // allocator.h
 struct GradMeta;  // autograd.h
 
 // A handle to a dense row-major array. Copying a Tensor shares its memory; so do reshape(), slice() and detach(), and
@@ -25,6 +26,9 @@ class Tensor {
 
   // Uninitialised memory.
   static Tensor empty(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
+  // On the CPU, in page-locked memory that CUDA devices copy from while the host goes on; empty() without such a
+  // device.
+  static Tensor pinned(Shape shape, Dtype dtype = Dtype::f32);
   static Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   static Tensor zeros(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   static Tensor ones(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
@@ -84,6 +88,8 @@ class Tensor {
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
   Tensor& copy_(const Tensor& from);  // same shape; converts dtype and device
+  // A leaf's memory and gradient move to the device: every handle to it sees them there, views keep the old memory.
+  Tensor& move_(Device device);
 
   // Autograd; the rules are in autograd.h.
   bool requires_grad() const;
@@ -129,6 +135,7 @@ class Tensor {
   [[noreturn]] static void throw_undefined();
   [[noreturn]] void throw_dtype(Dtype wanted) const;
   Tensor view(Shape shape, int64_t offset_bytes) const;
+  static Tensor over(Allocator& memory, Shape shape, Dtype dtype, Device device);
 
   std::shared_ptr<Impl> impl_;
 };

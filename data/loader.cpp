@@ -67,8 +67,11 @@ struct Loader::State {
     Batch& batch = job->batch;
     batch.epoch = job_epoch;
     batch.step = job_step;
-    batch.index = Tensor::empty({job->size}, Dtype::i64);
-    batch.labels = Tensor::empty({job->size}, Dtype::i64);
+    auto make = [this](Shape shape, Dtype dtype) {
+      return options.pinned ? Tensor::pinned(shape, dtype) : Tensor::empty(shape, dtype);
+    };
+    batch.index = make({job->size}, Dtype::i64);
+    batch.labels = make({job->size}, Dtype::i64);
     int64_t* index = batch.index.data<int64_t>();
     if (options.shuffle) {
       if (order_epoch != job_epoch) shuffle(job_epoch);
@@ -79,7 +82,7 @@ struct Loader::State {
     int view = 0;
     for (int count : views.groups()) {
       const int64_t side = views[view].size();
-      batch.groups.push_back(Tensor::empty({count * job->size, side, side, Image::kChannels}, options.dtype));
+      batch.groups.push_back(make({count * job->size, side, side, Image::kChannels}, options.dtype));
       for (int i = 0; i < count; ++i)
         batch.views.push_back(batch.groups.back().slice(i * job->size, (i + 1) * job->size));
       view += count;

@@ -27,6 +27,7 @@ struct LoaderOptions {
   int workers = 2;           // threads that work ahead; 0: next() makes the batch itself, on the kernels' threads
   int prefetch = 2;          // batches that workers keep ready or in work
   Dtype dtype = Dtype::f32;  // f32: normalised; u8: as the views are
+  bool pinned = false;       // batches in page-locked memory, for an Uploader
   Normalize normalize{};
 };
 

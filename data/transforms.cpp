@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <fovea/core/check.h>
+#include <fovea/core/dispatch.h>
 #include <fovea/kernels/image.h>
 
 namespace fovea::data {
@@ -184,13 +185,31 @@ Image RandomCrop::operator()(const Image& image, Rng& rng) const {
   return crop(image, {x - padding, y - padding, size, size});
 }
 
-void Normalize::operator()(const Image& image, float* out) const {
+namespace {
+// x / 255, less the mean, over the deviation, as scale * x + bias.
+struct Affine {
   float scale[3], bias[3];
-  for (int c = 0; c < 3; ++c) {
-    scale[c] = 1 / (255 * std[size_t(c)]);
-    bias[c] = -mean[size_t(c)] / std[size_t(c)];
+  explicit Affine(const Normalize& n) {
+    for (size_t c = 0; c < 3; ++c) scale[c] = 1 / (255 * n.std[c]), bias[c] = -n.mean[c] / n.std[c];
   }
-  kernels::normalize_rgb(kernels::cpu(), image.data(), out, pixels_of(image), scale, bias);
+};
+}  // namespace
+
+void Normalize::operator()(const Image& image, float* out) const {
+  const Affine affine(*this);
+  kernels::normalize_rgb(kernels::cpu(), image.data(), out, pixels_of(image), affine.scale, affine.bias);
+}
+
+Tensor Normalize::operator()(const Tensor& images) const {
+  check(images.dtype() == Dtype::u8 && images.rank() > 0 && images.size(-1) == 3,
+        "Normalize: want u8 pixels [..., 3], got {} {}", name_of(images.dtype()), images.shape());
+  const Affine affine(*this);
+  Tensor out = Tensor::empty(images.shape(), Dtype::f32, images.device());
+  dispatch(images.device(), [&](auto& ctx) {
+    kernels::normalize_rgb(ctx, images.data<uint8_t>(), out.data<float>(), images.numel() / 3, affine.scale,
+                           affine.bias);
+  });
+  return out;
 }
 
 Image Normalize::invert(const float* pixels, int width, int height) const {

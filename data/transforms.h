@@ -132,6 +132,8 @@ struct Normalize {
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
   // Writes [height, width, 3] floats.
   void operator()(const Image& image, float* out) const;
+  // The same for u8 [..., 3], on the device where it lies.
+  Tensor operator()(const Tensor& images) const;
   // The way back, rounded and clamped, from one [height, width, 3] picture.
   Image invert(const float* pixels, int width, int height) const;
 };

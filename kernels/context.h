@@ -9,6 +9,8 @@ struct CUstream_st;
 
 namespace fovea::kernels {
 
+struct IndexFault;
+
 // The process's CPU. Kernels use OpenMP's threads (OMP_NUM_THREADS, set_threads).
 struct Cpu {};
 
@@ -19,7 +21,9 @@ struct Cuda {
   CUstream_st* stream = nullptr;
   int capability = 0;  // 90 for compute capability 9.0
   int multiprocessors = 0;
-  size_t shared_per_block = 0;  // bytes that a block may ask for
+  size_t shared_per_block = 0;        // bytes that a block may ask for
+  bool capturing = false;             // a graph is being recorded (graph.h): the host must not wait for the device
+  IndexFault* index_fault = nullptr;  // index_check.h
 };
 
 Cpu& cpu();
@@ -28,7 +32,8 @@ Cpu& cpu();
 Cuda& cuda(int device);
 // In builds with CUDA: how many devices can be used; 0 on a machine without a driver.
 int cuda_devices();
-// In builds with CUDA: waits until everything asked of the device is done, and throws what went wrong in it.
+// In builds with CUDA: waits until everything asked of the device is done, and throws what went wrong in it, indices
+// out of range among it (index_check.h).
 void synchronize(Cuda&);
 
 // Threads that CPU kernels use: at least 1.

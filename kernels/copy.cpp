@@ -24,6 +24,11 @@ void copy_bytes(Cpu&, const void* from, void* to, size_t bytes) {
   }
 }
 
+void increment(Cpu&, int64_t* x, int64_t n, int64_t by) {
+#pragma omp parallel for simd schedule(static) if (n > kParallelGrain)
+  for (int64_t i = 0; i < n; ++i) x[i] += by;
+}
+
 template <class T>
 void fill(Cpu&, T* x, int64_t n, T value) {
 #pragma omp parallel for simd schedule(static) if (n > kParallelGrain)

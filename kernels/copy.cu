@@ -8,11 +8,21 @@ void copy_bytes(Cuda& ctx, const void* from, void* to, size_t bytes) {
   if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ctx.stream));
 }
 void upload(Cuda& ctx, const void* host, void* device, size_t bytes) {
+  if (ctx.capturing)
+    throw std::runtime_error("cuda: what is recorded as a graph must not copy from the CPU; make its inputs before");
   if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, ctx.stream));
 }
 void download(Cuda& ctx, const void* device, void* host, size_t bytes) {
   if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, ctx.stream));
   synchronize(ctx);
+}
+
+__global__ void increment_kernel(int64_t* x, int64_t n, int64_t by) {
+  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += int64_t(gridDim.x) * blockDim.x)
+    x[i] += by;
+}
+void increment(Cuda& ctx, int64_t* x, int64_t n, int64_t by) {
+  launch(ctx, increment_kernel, grid_for(ctx, n, 256), 256, 0, x, n, by);
 }
 
 template <class T>

@@ -17,6 +17,10 @@ void copy_bytes(Cuda&, const void* from, void* to, size_t bytes);
 void upload(Cuda&, const void* host, void* device, size_t bytes);
 void download(Cuda&, const void* device, void* host, size_t bytes);
 
+// x[i] += by                                                            reads and writes n
+void increment(Cpu&, int64_t* x, int64_t n, int64_t by);
+void increment(Cuda&, int64_t* x, int64_t n, int64_t by);
+
 // x[i] = value                                                          writes n
 template <class T>
 void fill(Cpu&, T* x, int64_t n, T value);

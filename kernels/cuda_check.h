@@ -10,6 +10,7 @@ namespace fovea::kernels {
 
 inline void cuda_check(cudaError_t status, const char* call, const char* file, int line) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // forgets the error, or the next launch would report it again
   throw std::runtime_error(std::string("cuda: ") + cudaGetErrorString(status) + " (" + call + ", " + file + ":" +
                            std::to_string(line) + ")");
 }

@@ -6,6 +6,7 @@
 
 #include <fovea/kernels/context.h>
 #include <fovea/kernels/cuda_check.h>
+#include <fovea/kernels/index_check.h>
 
 namespace fovea::kernels {
 
@@ -51,7 +52,11 @@ Cuda& cuda(int device) {
 }
 
 void synchronize(Cuda& ctx) {
+  if (ctx.capturing)
+    throw std::runtime_error(
+        "cuda: what is recorded as a graph must not wait for the device (item(), printing, copies to the CPU)");
   FOVEA_CUDA_CHECK(cudaStreamSynchronize(ctx.stream));
+  throw_index_fault(ctx);
 }
 
 }  // namespace fovea::kernels

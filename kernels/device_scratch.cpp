@@ -62,7 +62,7 @@ DeviceScratch::~DeviceScratch() {
 }
 
 void* DeviceScratch::bytes(size_t bytes) {
-  if (!cuda_no_cache()) return arena(ctx_).take(bytes);
+  if (!cuda_no_cache() || ctx_.capturing) return arena(ctx_).take(bytes);
   single_.push_back(nullptr);
   FOVEA_CUDA_CHECK(cudaMalloc(&single_.back(), std::max<size_t>(bytes, 1)));
   return single_.back();

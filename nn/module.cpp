@@ -91,12 +91,7 @@ void Module::train(bool on) {
 }
 
 void Module::to(Device device) {
-  for_each_tensor(*this, [&](const std::string&, Tensor& t, bool) {
-    if (t.device() == device) return;
-    bool wants_grad = t.requires_grad();
-    t = t.detach().to(device);
-    t.set_requires_grad(wants_grad);
-  });
+  for_each_tensor(*this, [&](const std::string&, Tensor& t, bool) { t.move_(device); });
 }
 
 void Module::zero_grad() {

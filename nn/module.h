@@ -67,7 +67,7 @@ class Module {
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
-  void to(Device device);  // moves every parameter and buffer; handles taken before are left behind
+  void to(Device device);  // moves every parameter and buffer in place: an optimiser that holds them follows
   void zero_grad();
   std::string str();  // the tree, as PyTorch prints it
 

@@ -32,7 +32,7 @@ Tensor BatchNorm::apply(const Tensor& x, bool relu, const Tensor& residual) {
         x.shape());
   Tensor y = batch_norm(x, weight, bias, running_mean, running_var,
                         {.training = training_, .momentum = momentum_, .eps = eps_, .relu = relu}, residual);
-  if (training_) num_batches_tracked.value.fill_(num_batches_tracked.value.item() + 1);
+  if (training_) increment_(num_batches_tracked.value);
   return y;
 }
 

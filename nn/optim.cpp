@@ -4,6 +4,7 @@
 #include <set>
 
 #include <fovea/core/check.h>
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/dispatch.h>
 
 namespace fovea::nn {
@@ -50,7 +51,7 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, double lr, std::vector<std:
 
 void Optimizer::step() {
   NoGrad no_grad;
-  steps_.fill_(steps_.item() + 1);
+  if (!captured()) increment_(steps_);
   for (size_t g = 0; g < groups_.size(); ++g) {
     Arrays arrays;
     Device device;
@@ -63,6 +64,7 @@ void Optimizer::step() {
       check(arrays.empty() || slot.param.device() == device,
             "optimizer: want one device for a group, got {} for {} beside {}", slot.param.device(), name, device);
       device = slot.param.device();
+      for (Tensor& buffer : slot.buffers) buffer.move_(device);
       auto buffer = [&](size_t at) { return at < slot.buffers.size() ? slot.buffers[at].data<float>() : nullptr; };
       arrays.push_back({.size = slot.param.numel(),
                         .weight = slot.param.data<float>(),
@@ -72,6 +74,16 @@ void Optimizer::step() {
     }
     if (!arrays.empty()) update(device, groups_[g], arrays);
   }
+}
+
+bool Optimizer::captured() const {
+  for (const auto& slots : slots_)
+    if (!slots.empty()) return capturing(slots[0].param.device());
+  return false;
+}
+
+void Optimizer::before_replay() {
+  increment_(steps_);
 }
 
 void Optimizer::zero_grad() {

@@ -32,6 +32,9 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   void step();
+  // For a step that was captured (core/cuda_graph.h): counts it, and puts its number and the learning rate where its
+  // kernels read them. Call it before each replay.
+  void before_replay();
   void zero_grad();  // gradients become undefined, as PyTorch's set_to_none does
   double lr() const { return lr_; }
   void set_lr(double lr) { lr_ = lr; }
@@ -51,6 +54,7 @@ class Optimizer {
                       const std::vector<kernels::OptimArray<float>>& arrays) = 0;
 
  private:
+  bool captured() const;  // this step is being recorded, not done
   struct Slot {
     Tensor param;
     std::vector<Tensor> buffers;

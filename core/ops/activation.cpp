@@ -1,5 +1,6 @@
 #include <fovea/core/ops/activation.h>
 
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/ops/elementwise.h>
 
 namespace fovea {
@@ -40,6 +41,7 @@ static Tensor drop(const Tensor& x, double p, uint64_t seed, uint64_t offset) {
 Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   check(p >= 0 && p <= 1, "dropout: want a probability in [0, 1], got {}", p);
   if (!training || p == 0) return x;
+  check_not_captured("dropout", x.device());
   uint64_t seed = generator.seed(), offset = generator.advance(x.numel());
   return record("dropout", drop(x, p, seed, offset), {x},
                 [p, seed, offset](const Node&, const Tensor& dy) -> Grads { return {drop(dy, p, seed, offset)}; });

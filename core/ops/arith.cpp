@@ -4,6 +4,7 @@
 
 #include <fovea/core/ops/elementwise.h>
 #include <fovea/core/ops/shape.h>
+#include <fovea/kernels/copy.h>
 
 namespace fovea {
 
@@ -266,6 +267,11 @@ Tensor& mul_(Tensor& y, double alpha) {
     kernels::unary(ctx, kernels::MulScalar{alpha}, y.data<T>(), y.data<T>(), y.numel());
   });
   return y;
+}
+
+Tensor& increment_(Tensor& x, int64_t by) {
+  dispatch(x.device(), [&](auto& ctx) { kernels::increment(ctx, x.data<int64_t>(), x.numel(), by); });
+  return x;
 }
 
 }  // namespace fovea

@@ -51,5 +51,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 // requires one.
 Tensor& add_(Tensor& y, const Tensor& x, double alpha = 1);
 Tensor& mul_(Tensor& y, double alpha);
+// The same for counts: x += by, i64.
+Tensor& increment_(Tensor& x, int64_t by = 1);
 
 }  // namespace fovea

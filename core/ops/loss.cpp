@@ -5,6 +5,7 @@
 #include <fovea/core/dispatch.h>
 #include <fovea/core/ops/arith.h>
 #include <fovea/core/ops/reduce.h>
+#include <fovea/kernels/index_check.h>
 #include <fovea/kernels/nt_xent.h>
 #include <fovea/kernels/xent.h>
 #include <fovea/kernels/xent_pointwise.h>
@@ -66,6 +67,40 @@ Tensor pointwise(const char* name, kernels::PointwiseLoss loss, const Tensor& x,
       });
 }
 
+// Labels as the kernels may use them. On the CPU they are checked and counted now. On a device they are a copy that
+// ignores what is out of range, the error comes when the host next waits for the device, and the mean's scale stays
+// there.
+struct Labels {
+  Tensor labels;
+  int64_t counted = 0;  // those that are not ignored
+  Tensor device_scale;  // 1 / counted, f32, for a mean on a device
+
+  Tensor scaled(const Tensor& t) const {
+    NoGrad no_grad;
+    return device_scale.defined() ? t * device_scale : t;
+  }
+};
+
+Labels checked_labels(const Tensor& labels, int64_t classes, const CrossEntropyOptions& options) {
+  const int64_t rows = labels.numel(), ignored = options.ignore_index;
+  if constexpr (kHasCuda) {
+    if (labels.device().is_cuda()) {
+      Labels out{Tensor::empty_like(labels), rows, {}};
+      if (options.reduction == Reduction::mean) out.device_scale = Tensor::empty({}, Dtype::f32, labels.device());
+      kernels::check_index(kernels::cuda(labels.device().index), {"cross_entropy", classes, ignored, "labels"},
+                           labels.data<int64_t>(), out.labels.data<int64_t>(), rows,
+                           out.device_scale.defined() ? out.device_scale.data<float>() : nullptr);
+      return out;
+    }
+  }
+  kernels::LabelCheck found = kernels::check_labels(kernels::cpu(), labels.data<int64_t>(), rows, classes, ignored);
+  if (found.bad_row >= 0)
+    throw Error(
+        fmt::format("cross_entropy: want labels from 0 to {} for {} classes (or {} to ignore a row), got {} in row {}",
+                    classes - 1, classes, ignored, labels.data<int64_t>()[found.bad_row], found.bad_row));
+  return {labels.detach(), found.counted, {}};
+}
+
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
@@ -77,17 +112,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   check(options.label_smoothing >= 0 && options.label_smoothing < 1,
         "cross_entropy: want label_smoothing in [0, 1), got {}", options.label_smoothing);
   int64_t rows = logits.size(0), classes = logits.size(1);
-  kernels::LabelCheck found;
-  dispatch(labels.device(), [&](auto& ctx) {
-    found = kernels::check_labels(ctx, labels.data<int64_t>(), rows, classes, options.ignore_index);
-  });
-  if (found.bad_row >= 0)
-    throw Error(
-        fmt::format("cross_entropy: want labels from 0 to {} for {} classes (or {} to ignore a row), got {} in row {}",
-                    classes - 1, classes, options.ignore_index,
-                    labels.slice(found.bad_row, found.bad_row + 1).to_vector<int64_t>()[0], found.bad_row));
-
-  Tensor x = logits.detach(), chosen = labels.detach();
+  Labels found = checked_labels(labels, classes, options);
+  Tensor x = logits.detach(), chosen = found.labels;
   Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device()), lse = Tensor::empty_like(losses);
   auto target = [ignored = options.ignore_index, smoothing = options.label_smoothing](const Tensor& t) {
     return kernels::HardTarget{t.data<int64_t>(), ignored, smoothing};
@@ -97,13 +123,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
     kernels::xent(ctx, x.data<T>(), target(chosen), losses.data<Acc>(), lse.data<Acc>(), rows, classes);
   });
   Reduction reduction = options.reduction;
-  double scale = scale_of(reduction, found.counted);
-  return record("cross_entropy", reduced(losses, reduction, scale), {logits},
-                [x, chosen, lse, target, scale, reduction](const Node&, const Tensor& dy) -> Grads {
-                  Tensor dx = Tensor::empty_like(x);
+  double scale = found.device_scale.defined() ? 1 : scale_of(reduction, found.counted);
+  Tensor loss = found.scaled(reduced(losses, reduction, scale));
+  return record("cross_entropy", loss, {logits},
+                [x, found, lse, target, scale, reduction](const Node&, const Tensor& dloss) -> Grads {
+                  Tensor dx = Tensor::empty_like(x), dy = found.scaled(dloss);
                   dispatch_float(x, "cross_entropy", [&]<class T>(auto& ctx) {
                     using Acc = kernels::accumulator_t<T>;
-                    kernels::xent_backward(ctx, x.data<T>(), target(chosen), lse.data<Acc>(), dy.data<Acc>(),
+                    kernels::xent_backward(ctx, x.data<T>(), target(found.labels), lse.data<Acc>(), dy.data<Acc>(),
                                            step_of(reduction), scale, dx.data<T>(), x.size(0), x.size(1));
                   });
                   return {dx};

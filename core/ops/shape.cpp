@@ -10,6 +10,7 @@
 #include <fovea/core/ops/elementwise.h>
 #include <fovea/core/ops/reduce.h>
 #include <fovea/kernels/index.h>
+#include <fovea/kernels/index_check.h>
 
 namespace fovea {
 
@@ -222,22 +223,30 @@ static Tensor scatter(const char* name, const Tensor& x, const Tensor& index, in
   return y.to(x.dtype());
 }
 
-static void check_index(const char* name, const Tensor& x, const Tensor& index, int64_t limit) {
+// The index as kernels may use it. On the CPU it is the user's own, checked now. On a device it is a copy that holds 0
+// for what is out of range, and the error comes when the host next waits for the device.
+static Tensor checked_index(const char* name, const Tensor& x, const Tensor& index, int64_t limit) {
   check(index.dtype() == Dtype::i64 && index.device() == x.device(), "{}: want an i64 index on {}, got {} on {}", name,
         x.device(), name_of(index.dtype()), index.device());
-  dispatch(index.device(), [&](auto& ctx) {
-    const int64_t* values = index.data<int64_t>();
-    int64_t at = kernels::find_out_of_range(ctx, values, index.numel(), limit);
-    check(at < 0, "{}: want indices in [0, {}), got one out of range at place {} of {}", name, limit, at,
-          index.shape());
-  });
+  if constexpr (kHasCuda) {
+    if (index.device().is_cuda()) {
+      check(limit > 0 || index.numel() == 0, "{}: want rows to choose from, got {}", name, x.shape());
+      Tensor checked = Tensor::empty_like(index);
+      kernels::check_index(kernels::cuda(index.device().index), {name, limit}, index.data<int64_t>(),
+                           checked.data<int64_t>(), index.numel());
+      return checked;
+    }
+  }
+  int64_t at = kernels::find_out_of_range(kernels::cpu(), index.data<int64_t>(), index.numel(), limit);
+  check(at < 0, "{}: want indices in [0, {}), got one out of range at place {} of {}", name, limit, at, index.shape());
+  return index;
 }
 
 // y [batch, picks, ...] of `shape`: rows of x [batch, rows, ...] chosen by index [batch, picks], or by one index
 // [picks] for the whole batch.
-static Tensor gather(const char* name, const Tensor& x, const Tensor& index, int64_t batch, int64_t rows,
+static Tensor gather(const char* name, const Tensor& x, const Tensor& given_index, int64_t batch, int64_t rows,
                      bool index_per_batch, const Shape& shape) {
-  check_index(name, x, index, rows);
+  Tensor index = checked_index(name, x, given_index, rows);
   int64_t picks = index_per_batch && batch ? index.numel() / batch : index.numel();
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   size_t row_bytes = batch * rows > 0 ? x.bytes() / size_t(batch * rows) : 0;
@@ -357,10 +366,10 @@ Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows) {
   check(x.rank() >= 1 && index.shape() == Shape{x.shape()[0]}, "scatter_rows: want one index a row of {}, got {}",
         x.shape(), index.shape());
   check(rows >= 0, "scatter_rows: want at least 0 rows, got {}", rows);
-  check_index("scatter_rows", x, index, rows);
-  Tensor y = scatter("scatter_rows", x, index, 1, rows, false, with_rows_of({rows}, x, 1));
+  Tensor checked = checked_index("scatter_rows", x, index, rows);
+  Tensor y = scatter("scatter_rows", x, checked, 1, rows, false, with_rows_of({rows}, x, 1));
   return record("scatter_rows", y, {x},
-                [index](const Node&, const Tensor& dy) -> Grads { return {gather_rows(dy, index)}; });
+                [checked](const Node&, const Tensor& dy) -> Grads { return {gather_rows(dy, checked)}; });
 }
 
 Tensor gather_tokens(const Tensor& x, const Tensor& index) {
@@ -382,12 +391,12 @@ Tensor embedding(const Tensor& weight, const Tensor& ids) {
 
 Tensor one_hot(const Tensor& labels, int64_t classes) {
   check(classes > 0, "one_hot: want at least 1 class, got {}", classes);
-  check_index("one_hot", labels, labels, classes);
+  Tensor index = checked_index("one_hot", labels, labels, classes);
   Shape shape = labels.shape();
   shape.push_back(classes);
   Tensor y = Tensor::empty(shape, Dtype::f32, labels.device());
   dispatch(labels.device(),
-           [&](auto& ctx) { kernels::one_hot(ctx, labels.data<int64_t>(), y.data<float>(), labels.numel(), classes); });
+           [&](auto& ctx) { kernels::one_hot(ctx, index.data<int64_t>(), y.data<float>(), labels.numel(), classes); });
   return y;
 }
 

@@ -27,17 +27,26 @@ void Evaluator::extract() {
 }
 
 double Evaluator::knn() const {
-  return models::knn_accuracy(bank_, queries_, classes(), knn_);
+  return knn(bank_, queries_);
 }
 
 models::ProbeResult Evaluator::linear() const {
-  return models::linear_probe(bank_, queries_, classes(), probe_);
+  return linear(bank_, queries_);
+}
+
+double Evaluator::knn(const models::Features& bank, const models::Features& queries) const {
+  return models::knn_accuracy({bank.values.to(options_.device), bank.labels},
+                              {queries.values.to(options_.device), queries.labels}, classes(), knn_);
+}
+
+models::ProbeResult Evaluator::linear(const models::Features& bank, const models::Features& queries) const {
+  return models::linear_probe(bank.to(options_.device), queries.to(options_.device), classes(), probe_);
 }
 
 Evaluator::Pixels Evaluator::pixels() const {
   models::Features bank = models::pixels(split_.train, views_, extract_options()),
                    queries = models::pixels(split_.test, views_, extract_options());
-  return {models::knn_accuracy(bank, queries, classes(), knn_), models::linear_probe(bank, queries, classes(), probe_)};
+  return {knn(bank, queries), linear(bank, queries)};
 }
 
 }  // namespace fovea::examples

@@ -43,6 +43,8 @@ class Evaluator {
 
  private:
   models::ExtractOptions extract_options() const;
+  double knn(const models::Features& bank, const models::Features& queries) const;
+  models::ProbeResult linear(const models::Features& bank, const models::Features& queries) const;
 
   Options options_;
   nn::Module& model_;

@@ -95,6 +95,7 @@ std::vector<Flag> training_flags(Options& o) {
       {"--batch", "images a step", &o.batch, 2, 1 << 20},
       {"--lr", "peak learning rate", &o.lr, kAboveZero, 1e4},
       {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.cuda_graph, 0, 0, false},
       {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
       {"--out", "the run's folder", &o.out, 0, 0, false},
       {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.eval_every, 0, kMany,
@@ -190,6 +191,8 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   else
     usage("--device: want cpu or cuda, got {}", device);
   if (options.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
+  if (options.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
+  if (options.cuda_graph && options.device.is_cpu()) usage("--cuda-graph: want --device cuda");
 
   options.program = argv[0], options.method = about.method, options.title = about.title, options.paper = about.paper;
   for (const Flag& flag : all) options.values.push_back({flag.name, text_of(flag), flag.identity});
@@ -199,6 +202,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
 int run(int argc, char** argv, const About& about, Options options, std::vector<Flag> flags,
         const std::function<void(const Options&)>& body) {
   try {
+    options.device = default_device();
     if (!parse(argc, argv, about, options, std::move(flags))) return 0;
     if (options.threads > 0) kernels::set_threads(options.threads);
     body(options);

@@ -28,6 +28,7 @@ struct Options {
   int threads = 0;  // threads that compute; 0: OpenMP's choice
   Device device = Device::cpu();
   bool bf16 = false;
+  bool cuda_graph = false;
   std::string out = "runs/last";
   bool resume = false;
   int eval_every = 1;        // epochs between two k-NN evaluations; 0: only before and after training
@@ -81,8 +82,9 @@ std::string metadata_key(const std::string& flag);
 // printed. Throws UsageError, also for a flag that contradicts the run to be resumed.
 bool parse(int argc, const char* const* argv, const About& about, Options& options, std::vector<Flag> flags = {});
 
-// The main() of an example: parses, runs `body`, and turns every error into one line on stderr. Returns the exit code:
-// 0, 1 for an error, 2 for a wrong command line, 130 for a run that was interrupted and saved.
+// The main() of an example: runs on default_device() unless --device says otherwise, parses, runs `body`, and turns
+// every error into one line on stderr. Returns the exit code: 0, 1 for an error, 2 for a wrong command line, 130 for a
+// run that was interrupted and saved.
 int run(int argc, char** argv, const About& about, Options defaults, std::vector<Flag> flags,
         const std::function<void(const Options&)>& body);
 

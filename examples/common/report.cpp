@@ -40,6 +40,15 @@ data::Image picture(const data::Dataset& dataset, int64_t i) {
   return thumbnail(*dataset.get(i).image());
 }
 
+// Image i of a view, as the loader gave it: bytes, or normalised.
+data::Image image_of(const Tensor& view, int64_t i, const data::Normalize& normalize) {
+  data::Image image(int(view.size(2)), int(view.size(1)));
+  const int64_t first = i * int64_t(image.bytes());
+  if (view.dtype() != Dtype::u8) return normalize.invert(view.data<float>() + first, image.width(), image.height());
+  std::copy_n(view.data<uint8_t>() + first, image.bytes(), image.data());
+  return image;
+}
+
 // All accuracies of a run, as printed and as reported. Negative: not measured.
 struct Accuracies {
   double pixels_knn = -1, pixels_linear = -1, random_knn = -1, random_linear = -1;
@@ -161,9 +170,7 @@ std::vector<ViewGroup> first_views(data::Loader& loader) {
     ViewGroup group;
     group.original = picture(loader.dataset(), batch->index.data<int64_t>()[i]);
     for (const Tensor& view : batch->views) {
-      int height = int(view.size(1)), width = int(view.size(2));
-      const float* pixels = view.data<float>() + i * view.numel() / view.size(0);
-      group.views.push_back(thumbnail(loader.options().normalize.invert(pixels, width, height)));
+      group.views.push_back(thumbnail(image_of(view, i, loader.options().normalize)));
     }
     out.push_back(std::move(group));
   }

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 
 #include <fovea/core/autocast.h>
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
+#include <fovea/data/uploader.h>
 #include <fovea/kernels/context.h>
 #include <fovea/nn/checkpoint.h>
 #include <fovea/nn/monitors.h>
@@ -17,6 +19,7 @@
 
 #include "common/folder.h"
 #include "common/progress.h"
+#include "common/step_graph.h"
 
 namespace fovea::examples {
 
@@ -127,9 +130,9 @@ data::Split open_data(const Options& options) {
 data::Loader training_loader(const Options& options, data::DatasetPtr dataset, data::Views views) {
   check(dataset->size() >= options.batch, "--batch {} is more than the {} training images", options.batch,
         dataset->size());
-  return {std::move(dataset),
-          std::move(views),
-          {.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers}};
+  return {std::move(dataset), std::move(views),
+          data::for_device({.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers},
+                           options.device)};
 }
 
 void Run::watch(const Tensor& z0, const Tensor& z1) {
@@ -170,8 +173,28 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
   Journal journal(folder / kMetricsFile, step);
   loader.seek(step / per_epoch, step % per_epoch);
 
+  auto forward = [&](const data::Batch& batch, Run& run) {
+    optimizer.zero_grad();
+    model.train();
+    Autocast autocast(options.bf16);
+    return loss(batch, run);
+  };
+  auto backward = [&](const Tensor& value) {
+    value.backward();
+    if (options.clip > 0) nn::clip_grad_norm(parameters, options.clip);
+    optimizer.step();
+  };
+  data::Uploader batches(loader, options.device);
+  std::optional<StepGraph> graph;
+  if (options.cuda_graph)
+    graph.emplace(options.device, optimizer, [&](const data::Batch& batch) {
+      Run run;
+      backward(forward(batch, run));
+    });
+
   StopSignals signals;
   Interval interval;
+  double loss_value = 0;                       // of the last step that read it
   int64_t saved = options.resume ? step : -1;  // the step that the checkpoint is of
   auto save = [&] {
     if (std::string bad = first_not_finite(nullptr, model); !bad.empty())
@@ -208,10 +231,8 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
 
     auto start = Clock::now();
     double waited = loader.wait_seconds();
-    auto batch = loader.next();
-    while (!batch) batch = loader.next();  // between two epochs
-    for (Tensor& view : batch->views) view = view.to(options.device);
-    for (Tensor& group : batch->groups) group = group.to(options.device);
+    auto batch = batches.next();
+    while (!batch) batch = batches.next();  // between two epochs
     interval.waiting += loader.wait_seconds() - waited;
 
     Run run{.step = step,
@@ -223,21 +244,17 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
         options.lr *
         nn::warmup_cosine(step, steps, {.warmup = int64_t(std::lround(options.warmup * double(steps))), .end = 0});
     optimizer.set_lr(lr);
-    optimizer.zero_grad();
-    model.train();
-    Tensor value = [&] {
-      Autocast autocast(options.bf16);
-      return loss(*batch, run);
-    }();
-    double loss_value = value.item();
-    if (!std::isfinite(loss_value)) {
-      std::string bad = first_not_finite(&*batch, model);
-      if (bad.empty()) value.backward(), bad = first_not_finite(nullptr, model);
-      throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
+    const bool reads = run.logging || options.device.is_cpu();  // to read a device's loss is to wait for it
+    if (reads || !graph || !graph->run(*batch)) {
+      Tensor value = forward(*batch, run);
+      if (reads) loss_value = value.item();
+      if (!std::isfinite(loss_value)) {
+        std::string bad = first_not_finite(&*batch, model);
+        if (bad.empty()) value.backward(), bad = first_not_finite(nullptr, model);
+        throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
+      }
+      backward(value);
     }
-    value.backward();
-    if (options.clip > 0) nn::clip_grad_norm(parameters, options.clip);
-    optimizer.step();
 
     double seconds = seconds_since(start);
     trained += seconds, interval.seconds += seconds, ++interval.steps;

@@ -45,7 +45,8 @@ using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
 // --resume it goes on where the checkpoint stands: model, optimiser, random numbers and data position are restored, and
 // with the same number of threads every later loss is the same to the bit. Throws Error when a loss is not finite,
 // naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
-// Ctrl-C.
+// Ctrl-C. On a device nothing waits for a step but its log line: losses are read on logged steps alone, and between
+// them --cuda-graph replays the step.
 void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
          Evaluator& evaluator, const Loss& loss);
 

@@ -13,6 +13,8 @@ namespace fovea::models {
 struct Features {
   Tensor values;  // f32 [N, D]
   Tensor labels;  // i64 [N]
+
+  Features to(Device device) const { return {values.to(device), labels.to(device)}; }
 };
 
 // Maps images [N, size, size, 3] to features [N, D] (any further dimensions are flattened).

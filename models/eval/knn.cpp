@@ -13,10 +13,12 @@
 namespace fovea::models {
 
 Neighbours nearest(const Tensor& bank, const Tensor& queries, int64_t k) {
-  check(bank.rank() == 2 && queries.rank() == 2 && bank.size(0) > 0 && bank.size(1) == queries.size(1) &&
-            bank.dtype() == Dtype::f32 && queries.dtype() == Dtype::f32,
-        "nearest: want rows f32 [N, D] to look among and [M, D] to look for, got {} {} and {} {}",
-        name_of(bank.dtype()), bank.shape(), name_of(queries.dtype()), queries.shape());
+  check(
+      bank.rank() == 2 && queries.rank() == 2 && bank.size(0) > 0 && bank.size(1) == queries.size(1) &&
+          bank.dtype() == Dtype::f32 && queries.dtype() == Dtype::f32 && bank.device() == queries.device(),
+      "nearest: want rows f32 [N, D] to look among and [M, D] to look for on one device, got {} {} on {} and {} {} on "
+      "{}",
+      name_of(bank.dtype()), bank.shape(), bank.device(), name_of(queries.dtype()), queries.shape(), queries.device());
   check(k >= 1, "nearest: want k of at least 1, got {}", k);
   NoGrad no_grad;
   k = std::min(k, bank.size(0));
@@ -42,6 +44,7 @@ Tensor knn_predict(const Features& bank, const Tensor& queries, int64_t classes,
           labels[i], i);
 
   Neighbours found = nearest(bank.values, queries, options.k);
+  found = {found.index.to(Device::cpu()), found.similarity.to(Device::cpu())};
   int64_t k = found.index.size(1), rows = found.index.size(0);
   for (int64_t j = 0; j < rows * k; ++j)
     check(found.index.data<int64_t>()[j] >= 0,

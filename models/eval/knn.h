@@ -11,8 +11,8 @@ struct Neighbours {
   Tensor similarity;  // f32 [M, k]: cosines
 };
 
-// The k rows of bank [N, D] most similar to each row of queries [M, D] by cosine; k is clamped to N. Memory grows with
-// M * k, never with M * N.
+// The k rows of bank [N, D] most similar to each row of queries [M, D] by cosine, found on the device where both lie; k
+// is clamped to N. Memory grows with M * k, never with M * N.
 Neighbours nearest(const Tensor& bank, const Tensor& queries, int64_t k);
 
 struct KnnOptions {
@@ -21,7 +21,8 @@ struct KnnOptions {
 };
 
 // Weighted k-NN classification (Wu et al., 2018): each of the k nearest rows of the bank votes for its class with
-// weight exp(cosine / temperature). i64 [M]; at equal votes the smaller class.
+// weight exp(cosine / temperature). i64 [M] on the CPU; at equal votes the smaller class. The rows may lie on a device,
+// labels lie on the CPU.
 Tensor knn_predict(const Features& bank, const Tensor& queries, int64_t classes, const KnnOptions& options = {});
 
 // The share of queries whose prediction is their label.

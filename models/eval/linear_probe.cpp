@@ -35,7 +35,10 @@ double accuracy(nn::Linear& head, const Features& test) {
 
 }  // namespace
 
-ProbeResult linear_probe(const Features& train, const Features& test, int64_t classes, const ProbeOptions& options) {
+ProbeResult linear_probe(const Features& train_set, const Features& test_set, int64_t classes,
+                         const ProbeOptions& options) {
+  const Device device = train_set.values.device();
+  const Features train = train_set.to(device), test = test_set.to(device);
   check(train.values.rank() == 2 && test.values.rank() == 2 && train.values.size(0) > 0 && test.values.size(0) > 0 &&
             train.values.size(1) == test.values.size(1),
         "linear_probe: want features [N, D] to train and to test on, got {} and {}", train.values.shape(),
@@ -48,12 +51,13 @@ ProbeResult linear_probe(const Features& train, const Features& test, int64_t cl
   int64_t steps_per_epoch = (rows + batch - 1) / batch, steps = steps_per_epoch * options.epochs, step = 0;
   Generator generator(options.seed);
   nn::Linear head({.in = train.values.size(1), .out = classes}, generator);
+  head.to(device);
   nn::Sgd optimizer({{head.named_parameters(), 0, true}}, {.momentum = options.momentum});
   double peak = nn::linear_lr(options.lr, batch);
 
   ProbeResult out;
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    Tensor order = randperm(rows, generator);
+    const Tensor order = randperm(rows, generator).to(device);
     for (int64_t begin = 0; begin < rows; begin += batch, ++step) {
       Tensor index = order.slice(begin, std::min(begin + batch, rows));
       Tensor loss = cross_entropy(head(gather_rows(train.values, index)), gather_rows(train.labels, index));

@@ -22,7 +22,8 @@ struct ProbeResult {
 // Linear classification on frozen features, SimCLR's protocol: SGD without weight decay, the learning rate falling
 // along a cosine to a thousandth step by step. A probe on cached features: they are extracted once, from unaugmented
 // images, where the paper's protocol augments the training images anew each epoch. It costs seconds and reads a little
-// lower. Labels must lie in [0, classes). Throws Error for sets that are empty or do not match.
+// lower. It runs on the device of `train`. Labels must lie in [0, classes). Throws Error for sets that are empty or do
+// not match.
 ProbeResult linear_probe(const Features& train, const Features& test, int64_t classes,
                          const ProbeOptions& options = {});
 

@@ -27,14 +27,17 @@ Pca pca(const Tensor& x, int components) {
   NoGrad no_grad;
   Pca out;
   out.mean = mean(x, {0});
-  const Tensor centred = x - out.mean;
-  const Tensor products = matmul(centred, centred, {.transpose_a = d <= n, .transpose_b = d > n});  // [M, M]
+  Tensor centred = x - out.mean;
+  const Tensor products =  // [M, M]
+      matmul(centred, centred, {.transpose_a = d <= n, .transpose_b = d > n}).to(Device::cpu());
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
       Eigen::Map<const Eigen::MatrixXf>(products.data<float>(), m, m).cast<double>());
   check(solver.info() == Eigen::Success,
         "pca: the eigenvalues did not converge; are there values that are not finite?");
   Eigen::MatrixXd directions = solver.eigenvectors().rightCols(components).rowwise().reverse();  // ascending until here
-  if (d > n) {  // X^T u is an eigenvector of X^T X; the QR also finds directions where the rows span too few
+  if (d > n) {
+    centred = centred.to(Device::cpu());
+    // X^T u is an eigenvector of X^T X; the QR also finds directions where the rows span too few
     const Eigen::Map<const RowMajor<float>> rows(centred.data<float>(), n, d);
     const Eigen::HouseholderQR<Eigen::MatrixXd> qr((rows.transpose() * directions.cast<float>()).cast<double>());
     directions = qr.householderQ() * Eigen::MatrixXd::Identity(d, components);
@@ -48,6 +51,7 @@ Pca pca(const Tensor& x, int components) {
     rows.row(k) = (directions(largest, k) < 0 ? -1 : 1) * directions.col(k).transpose().cast<float>();
     out.explained.push_back(std::max(solver.eigenvalues()[m - 1 - k], 0.0) / total);
   }
+  out.components = out.components.to(x.device());
   return out;
 }
 

@@ -18,7 +18,10 @@ refuses 2 "--batch" --batch 0
 refuses 2 "--batch" --batch -3
 refuses 2 "--lr" --lr nan
 refuses 2 "--epochs" --epochs ten
-refuses 2 "no CUDA backend" --device cuda
+if ! "$program" --help | grep -e --device | grep -qF '[cuda]'; then
+  refuses 2 "no CUDA" --device cuda
+  refuses 2 "--cuda-graph" --cuda-graph
+fi
 refuses 2 "last.safetensors" --resume "$work/nothing"
 refuses 1 "--batch 512" --data synthetic:64 --batch 512 --out "$work/a"
 refuses 1 "no-such-data" --data no-such-data --out "$work/a"

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+
+#include <fovea/data/loader.h>
+#include <fovea/nn/optim.h>
+
+namespace fovea::examples {
+
+// A training step that is recorded as a CUDA graph once it has run a few times, and replayed from then on: the same
+// kernels on the same memory, started by one call. core/cuda_graph.h says what such a step may do.
+class StepGraph {
+ public:
+  // `step` trains on a batch; it is called while it is recorded, and its kernels read a copy of the batch.
+  StepGraph(Device device, nn::Optimizer& optimizer, std::function<void(const data::Batch&)> step)
+      : device_(device), optimizer_(optimizer), step_(std::move(step)) {}
+
+  // Trains on the batch, or does nothing and returns false the first few times: then the caller runs the step.
+  bool run(const data::Batch& batch);
+
+ private:
+  Device device_;
+  nn::Optimizer& optimizer_;
+  std::function<void(const data::Batch&)> step_;
+  int turns_ = 0;
+  data::Batch inputs_;  // what the recorded kernels read
+  std::function<void()> replay_;
+};
+
+}  // namespace fovea::examples

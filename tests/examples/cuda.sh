@@ -1,0 +1,22 @@
+#!/bin/bash
+# A run on the device has the losses of one on the CPU, to 1e-4, and one that replays its steps as a CUDA graph those of the
+# run that does not, to the bit.   cuda.sh PROGRAM [LAUNCHER...]
+. "$(dirname "$0")/common.sh"
+launcher=("${@:2}")
+run=(--data synthetic:48 --limit 48 --width 8 --batch 16 --workers 1 --threads 1 --eval-every 0)
+
+device() { "${launcher[@]}" "$program" --device cuda "$@" >"$work/log" 2>&1 || fail "$*: $(cat "$work/log")"; }
+
+"$program" --device cpu "${run[@]}" --steps 3 --log-every 1 --out "$work/cpu" >/dev/null || fail "the run on the CPU"
+device "${run[@]}" --steps 3 --log-every 1 --out "$work/cuda"
+paste <(losses "$work/cpu") <(losses "$work/cuda") | awk '
+  { n++; d = $4 - $8; if ($2 != $6 || d > 1e-4 || d < -1e-4) { print "differs: " $0; bad = 1 } }
+  END { if (n != 3) print "want 3 losses, got " n; exit bad || n != 3 }' || fail "the losses differ"
+
+# Logged steps, here 1, 4, 8 and 9, run as they are; 5 to 7 are replayed.
+device "${run[@]}" --steps 9 --log-every 4 --out "$work/eager"
+device "${run[@]}" --steps 9 --log-every 4 --cuda-graph --out "$work/graph"
+[ "$(losses "$work/eager" | wc -l)" = 4 ] || fail "want 4 losses, got: $(losses "$work/eager")"
+diff <(losses "$work/eager") <(losses "$work/graph") || fail "the losses of the graph differ"
+cmp "$work/eager/backbone.safetensors" "$work/graph/backbone.safetensors" || fail "the weights differ"
+echo "the same on the device: $(losses "$work/cuda" | tr '\n' ' ')"
