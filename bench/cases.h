@@ -12,6 +12,7 @@ struct LargeCase {
   testing::OpCase op;
   double flops = 0;
   double backward = 2;
+  std::function<Tensor(const testing::Inputs&)> unfused = {};  // the same from simpler ops, for comparison
 };
 
 // Shapes of training runs: what one layer of a network at work sees.

@@ -10,9 +10,13 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "device_timer.h"
+
 #include <fovea/core/allocator.h>
+#include <fovea/core/dispatch.h>
 #include <fovea/core/error.h>
 #include <fovea/kernels/context.h>
+#include <fovea/kernels/copy.h>
 #include <fovea/kernels/isa.h>
 
 namespace fovea::bench {
@@ -56,19 +60,22 @@ const char* isa_name() {
   return "plain";
 }
 
-double copy_bandwidth() {
-  constexpr size_t kBytes = size_t(256) << 20;
-  auto from = allocate_shared(Device::cpu(), kBytes), to = allocate_shared(Device::cpu(), kBytes);
+double copy_bandwidth(Device device, size_t bytes) {
+  auto from = allocate_shared(device, bytes), to = allocate_shared(device, bytes);
+  if (device.is_cuda()) {
+    auto copy = [&] { dispatch(device, [&](auto& ctx) { kernels::copy_bytes(ctx, from.get(), to.get(), bytes); }); };
+    return 2 * double(bytes) / measure(copy, 0.05, device).seconds;
+  }
   const int parts = kernels::threads();
-  const size_t part = kBytes / size_t(parts);
+  const size_t part = bytes / size_t(parts);
   auto copy = [&] {
 #pragma omp parallel for num_threads(parts)
     for (int i = 0; i < parts; ++i)
       std::memcpy(static_cast<char*>(to.get()) + size_t(i) * part, static_cast<char*>(from.get()) + size_t(i) * part,
                   part);
   };
-  std::memset(from.get(), 1, kBytes);
-  return 2 * double(kBytes) / measure(copy).seconds;
+  std::memset(from.get(), 1, bytes);
+  return 2 * double(bytes) / measure(copy).seconds;
 }
 
 std::string duration(double seconds) {
@@ -79,18 +86,13 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Timing measure(const std::function<void()>& f, double min_seconds) {
-  f();
-  auto start = Clock::now();
-  f();
-  const int group = std::max(1, int(50e-6 / std::max(seconds_since(start), 1e-9)));
+// Samples of `sample`, a call's seconds, until the time is up or the noise is low.
+static Timing sampled(const std::function<double()>& sample, double min_seconds) {
   std::vector<double> samples;
   Timing timing;
-  start = Clock::now();
+  const auto start = Clock::now();
   do {
-    auto begin = Clock::now();
-    for (int i = 0; i < group; ++i) f();
-    samples.push_back(seconds_since(begin) / group);
+    samples.push_back(sample());
     timing.seconds = median(samples);
     timing.noise = deviation(samples, timing.seconds) / timing.seconds;
   } while (samples.size() < 5 || seconds_since(start) < (timing.noise > 0.05 ? 5 : 1) * min_seconds);
@@ -98,17 +100,56 @@ Timing measure(const std::function<void()>& f, double min_seconds) {
   return timing;
 }
 
-Machine this_machine() {
-  return {cpu_name(), isa_name(), kernels::threads(), copy_bandwidth()};
+static Timing measure_on_device(const std::function<void()>& f, double min_seconds, [[maybe_unused]] Device device) {
+  Timing timing;
+  if constexpr (kHasCuda) {
+    DeviceTimer timer(device);
+    f();
+    const int group = std::max(1, int(50e-6 / std::max(timer.seconds(f), 1e-9)));
+    auto calls = [&] {
+      for (int i = 0; i < group; ++i) f();
+    };
+    timing = sampled([&] { return timer.seconds(calls) / group; }, min_seconds);
+    auto cold = [&] {
+      timer.flush_l2();
+      return timer.seconds(f);
+    };
+    timing.cold_seconds = sampled(cold, min_seconds / 2).seconds;
+  }
+  return timing;
+}
+
+Timing measure(const std::function<void()>& f, double min_seconds, Device device) {
+  if (device.is_cuda()) return measure_on_device(f, min_seconds, device);
+  f();
+  auto start = Clock::now();
+  f();
+  const int group = std::max(1, int(50e-6 / std::max(seconds_since(start), 1e-9)));
+  return sampled(
+      [&] {
+        auto begin = Clock::now();
+        for (int i = 0; i < group; ++i) f();
+        return seconds_since(begin) / group;
+      },
+      min_seconds);
+}
+
+Machine this_machine(Device device, size_t copy_bytes) {
+  std::string name;
+  if constexpr (kHasCuda)
+    if (device.is_cuda()) name = device_name(device);
+  if (device.is_cpu()) name = cpu_name() + ", " + isa_name();
+  return {name, kernels::threads(), copy_bandwidth(device, copy_bytes), device};
 }
 
 std::string to_string(const Machine& machine) {
-  return fmt::format("{}, {}, {} threads, copies {:.1f} GB/s", machine.cpu, machine.isa, machine.threads,
+  return fmt::format("{}{}, copies {:.1f} GB/s", machine.name,
+                     machine.device.is_cpu() ? fmt::format(", {} threads", machine.threads) : "",
                      machine.copy_bytes_per_second * 1e-9);
 }
 
 std::vector<std::string> columns() {
-  return {"case", "shape", "dtype", "pass", "median", "noise", "GB/s", "of copy", "GFLOP/s"};
+  return {"case", "shape", "dtype", "pass", "median", "cold", "noise", "GB/s", "of copy", "GFLOP/s", "unfused"};
 }
 
 std::vector<std::string> cells(const Row& row, const Machine& machine) {
@@ -118,15 +159,16 @@ std::vector<std::string> cells(const Row& row, const Machine& machine) {
           row.dtype,
           row.pass,
           duration(row.timing.seconds),
+          row.timing.cold_seconds > 0 ? duration(row.timing.cold_seconds) : "",
           fmt::format("{:.0f} %", row.timing.noise * 100),
           row.bytes > 0 ? fmt::format("{:.1f}", rate * 1e-9) : "",
           row.bytes > 0 ? fmt::format("{:.0f} %", 100 * rate / machine.copy_bytes_per_second) : "",
-          row.flops > 0 ? fmt::format("{:.1f}", row.flops / row.timing.seconds * 1e-9) : ""};
+          row.flops > 0 ? fmt::format("{:.1f}", row.flops / row.timing.seconds * 1e-9) : "",
+          row.unfused_seconds > 0 ? fmt::format("{:.2f} x", row.unfused_seconds / row.timing.seconds) : ""};
 }
 
 std::string to_json(const std::vector<Row>& rows, const Machine& machine) {
-  nlohmann::ordered_json out{{"cpu", machine.cpu},
-                             {"isa", machine.isa},
+  nlohmann::ordered_json out{{"machine", machine.name},
                              {"threads", machine.threads},
                              {"copy_bytes_per_second", machine.copy_bytes_per_second},
                              {"rows", nlohmann::ordered_json::array()}};
@@ -138,6 +180,8 @@ std::string to_json(const std::vector<Row>& rows, const Machine& machine) {
                            {"seconds", row.timing.seconds},
                            {"noise", row.timing.noise},
                            {"samples", row.timing.samples},
+                           {"cold_seconds", row.timing.cold_seconds},
+                           {"unfused_seconds", row.unfused_seconds},
                            {"bytes", row.bytes},
                            {"flops", row.flops}});
   return out.dump(1);

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <fovea/core/device.h>
+
 // Timing: medians with their noise, beside what this machine can do at best.
 namespace fovea::bench {
 
@@ -11,20 +13,22 @@ struct Timing {
   double seconds = 0;  // median time of a call
   double noise = 0;    // median absolute deviation, as a share of the median
   int samples = 0;
+  double cold_seconds = 0;  // on a CUDA device: median time of a call that finds nothing in the L2 cache; else 0
 };
 
 // Calls f twice to warm up, then until `min_seconds` have passed and the noise is at most 5 %, or 5 * min_seconds have.
-// Calls shorter than 50 us are timed in groups.
-Timing measure(const std::function<void()>& f, double min_seconds = 0.2);
+// Calls shorter than 50 us are timed in groups. On a CUDA device the times are the device's own.
+Timing measure(const std::function<void()>& f, double min_seconds = 0.2, Device device = Device::cpu());
 
 // What the numbers were measured on.
 struct Machine {
-  std::string cpu;  // the CPU's own name
-  std::string isa;  // the instruction set in use
+  std::string name;  // the CPU's own name and the instruction set in use, or the device's
   int threads = 1;
   double copy_bytes_per_second = 0;  // copying 256 MiB, bytes read plus bytes written, all threads
+  Device device{};
 };
-Machine this_machine();
+// A copy of `copy_bytes` says how fast memory is.
+Machine this_machine(Device device, size_t copy_bytes = size_t(256) << 20);
 std::string to_string(const Machine& machine);
 
 // One measurement. bytes and flops are the least that a call must move and compute; 0 leaves the column empty.
@@ -32,9 +36,11 @@ struct Row {
   std::string name, shape, dtype, pass;
   Timing timing{};
   double bytes = 0, flops = 0;
+  double unfused_seconds = 0;  // the same from simpler ops; 0: not measured
 };
 
-// The columns of every table: case, shape, dtype, pass, median, noise, GB/s, share of copy, GFLOP/s.
+// The columns of every table: case, shape, dtype, pass, median, cold, noise, GB/s, share of copy, GFLOP/s, and how many
+// times as long the composition of simpler ops takes.
 std::vector<std::string> columns();
 std::vector<std::string> cells(const Row& row, const Machine& machine);
 

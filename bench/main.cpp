@@ -24,8 +24,9 @@ using testing::Inputs;
 using testing::OpCase;
 
 struct Settings {
-  std::string filter, json, compare, docs, peer;
-  bool large = false;
+  std::string filter, json, compare, docs, peer, device;
+  bool large = false, small = false, graph = false;
+  int copy_mb = 256;
   int threads = 0;
   double seconds = 0.2;
 };
@@ -49,9 +50,20 @@ std::string shapes(const OpCase& op) {
   return out;
 }
 
+Device device_of(const Settings& settings) {
+  return settings.device == "cuda" ? Device::cuda() : Device::cpu();
+}
+
+Inputs on_device(Inputs inputs, Device device) {
+  for (Tensor& x : inputs)
+    if (x.device() != device) x = x.detach().to(device).set_requires_grad(x.requires_grad());
+  return inputs;
+}
+
 // Appends the rows of one case: forward under NoGrad, then forward, record and backward.
-void measure_case(const OpCase& op, Inputs inputs, Dtype dtype, double flops, double backward, double seconds,
-                  std::vector<Row>& rows) {
+void measure_case(const OpCase& op, const std::function<Tensor(const Inputs&)>& unfused, Inputs inputs, Dtype dtype,
+                  double flops, double backward, double seconds, std::vector<Row>& rows) {
+  const Device device = inputs[0].device();
   double in = 0, grads = 0;
   for (const Tensor& x : inputs) {
     in += double(x.bytes());
@@ -65,41 +77,50 @@ void measure_case(const OpCase& op, Inputs inputs, Dtype dtype, double flops, do
           .pass = "forward",
           .bytes = in + out,
           .flops = flops};
-  row.timing = measure(
-      [&] {
-        NoGrad no_grad;
-        op.f(inputs);
-      },
-      seconds);
+  auto forward = [&](const auto& f) {
+    return [&] {
+      NoGrad no_grad;
+      f(inputs);
+    };
+  };
+  auto both = [&](const auto& f, const Tensor& dy) {
+    return [&] {
+      for (Tensor& x : inputs) x.zero_grad();
+      f(inputs).backward(dy);
+    };
+  };
+  row.timing = measure(forward(op.f), seconds, device);
+  if (unfused) row.unfused_seconds = measure(forward(unfused), seconds, device).seconds;
   rows.push_back(row);
   if (!y.requires_grad()) return;
-  const Tensor dy = Tensor::ones(y.shape(), y.dtype());
+  const Tensor dy = Tensor::ones(y.shape(), y.dtype(), device);
   y = {};
   row.pass = "forward + backward";
   row.bytes += out + in + grads;
   row.flops *= 1 + backward;
-  row.timing = measure(
-      [&] {
-        for (Tensor& x : inputs) x.zero_grad();
-        op.f(inputs).backward(dy);
-      },
-      seconds);
+  row.timing = measure(both(op.f, dy), seconds, device);
+  if (unfused) row.unfused_seconds = measure(both(unfused, dy), seconds, device).seconds;
   rows.push_back(row);
 }
 
 // The op table's rows hold a reference of their own: f32 must agree with f64 before its time means anything.
-void verify(const OpCase& op) {
+void verify(const OpCase& op, Device device) {
   NoGrad no_grad;
-  const double error = testing::relative_error(op.f(make_inputs(op, Dtype::f32)), op.f(make_inputs(op, Dtype::f64)));
+  const Tensor y = op.f(on_device(make_inputs(op, Dtype::f32), device)).to(Device::cpu());
+  const double error = testing::relative_error(y, op.f(make_inputs(op, Dtype::f64)));
   if (!(error <= op.f32_tolerance))
     throw Error(fmt::format("bench: '{}' is wrong: f32 is {:.2g} away from f64, {:.2g} is allowed", op.name, error,
                             op.f32_tolerance));
 }
 
+std::string line_of(const std::vector<std::string>& c) {
+  return fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>10} {:>6} {:>7} {:>7} {:>8} {:>8}", c[0], c[1], c[2], c[3],
+                     c[4], c[5], c[6], c[7], c[8], c[9], c[10]);
+}
+
 void print(const Row& row, const Machine& machine, const std::vector<Row>& old) {
   std::vector<std::string> c = cells(row, machine);
-  std::string line = fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}", c[0], c[1], c[2], c[3],
-                                 c[4], c[5], c[6], c[7], c[8]);
+  std::string line = line_of(c);
   auto before = std::find_if(old.begin(), old.end(), [&](const Row& r) { return same_case(r, row); });
   if (before != old.end()) line += fmt::format("  {:.2f} x as long", row.timing.seconds / before->timing.seconds);
   if (row.timing.noise > 0.05) line += "  (noisy)";
@@ -108,30 +129,31 @@ void print(const Row& row, const Machine& machine, const std::vector<Row>& old) 
 }
 
 void run(const Settings& settings) {
-  const Machine machine = this_machine();
+  const Device device = device_of(settings);
+  const Machine machine = this_machine(device, size_t(settings.copy_mb) << 20);
   fmt::print("{}\n\n", to_string(machine));
   const std::vector<std::string> head = columns();
-  fmt::print("{:<34} {:<34} {:<5} {:<18} {:>10} {:>6} {:>7} {:>7} {:>8}\n", head[0], head[1], head[2], head[3], head[4],
-             head[5], head[6], head[7], head[8]);
+  fmt::print("{}\n", line_of(head));
   const std::vector<Row> old = settings.compare.empty() ? std::vector<Row>{} : rows_from_json(settings.compare);
   std::vector<Row> rows;
   auto wanted = [&](const OpCase& op) { return op.name.find(settings.filter) != std::string::npos; };
-  auto measured = [&](const OpCase& op, const Inputs& inputs, Dtype dtype, double flops, double backward) {
+  auto measured = [&](const OpCase& op, const std::function<Tensor(const Inputs&)>& unfused, const Inputs& inputs,
+                      Dtype dtype, double flops, double backward) {
     const size_t first = rows.size();
-    measure_case(op, inputs, dtype, flops, backward, settings.seconds, rows);
+    measure_case(op, unfused, on_device(inputs, device), dtype, flops, backward, settings.seconds, rows);
     for (size_t i = first; i < rows.size(); ++i) print(rows[i], machine, old);
   };
   if (!settings.large)
     for (const OpCase& op : testing::op_cases()) {
       if (!wanted(op)) continue;
-      verify(op);
-      measured(op, make_inputs(op, Dtype::f32), Dtype::f32, 0, 0);
+      verify(op, device);
+      measured(op, {}, make_inputs(op, Dtype::f32), Dtype::f32, 0, 0);
     }
-  for (const LargeCase& large : large_cases()) {
+  for (const LargeCase& large : settings.small ? std::vector<LargeCase>{} : large_cases()) {
     if (!wanted(large.op)) continue;
     for (Dtype dtype : {Dtype::f32, Dtype::bf16})
       if (dtype == Dtype::f32 || large.op.bf16)
-        measured(large.op, large_inputs(large.op, dtype), dtype, large.flops, large.backward);
+        measured(large.op, large.unfused, large_inputs(large.op, dtype), dtype, large.flops, large.backward);
   }
   if (rows.empty()) throw Error(fmt::format("bench: no case's name holds '{}'", settings.filter));
   if (!settings.json.empty()) {
@@ -142,15 +164,25 @@ void run(const Settings& settings) {
   if (!settings.docs.empty()) {
     std::vector<std::vector<std::string>> table;
     for (const Row& row : rows) table.push_back(cells(row, machine));
-    rewrite_block(settings.docs, "ops", to_string(machine) + ".\n\n" + markdown(head, table));
+    rewrite_block(settings.docs, device.is_cuda() ? "ops-cuda" : "ops",
+                  to_string(machine) + ".\n\n" + markdown(head, table));
   }
 }
 
 int main(int argc, char** argv) {
   Settings settings;
+  settings.device = default_device().is_cpu() ? "cpu" : "cuda";
   CLI::App app{"Times fovea's ops on this machine"};
   app.add_option("--filter", settings.filter, "only cases whose name holds this");
   app.add_flag("--large", settings.large, "only the shapes of training runs, not the op table");
+  app.add_flag("--small", settings.small, "only the op table, not the shapes of training runs");
+  app.add_option("--device", settings.device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--copy-mb", settings.copy_mb, "MiB of the copy that says how fast memory is")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--cuda-graph", settings.graph, "with --peer: replay the training step as a CUDA graph");
   app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")
       ->check(CLI::PositiveNumber);
   app.add_option("--seconds", settings.seconds, "time for each measurement")
@@ -163,10 +195,11 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(peer_cases()));
   CLI11_PARSE(app, argc, argv);
   if (settings.threads) kernels::set_threads(settings.threads);
+  if (settings.device == "cuda" && cuda_devices() == 0) throw Error("bench: this machine has no CUDA device");
   if (settings.peer.empty())
     run(settings);
   else
-    fmt::print("{}\n", run_peer(settings.peer, settings.seconds));
+    fmt::print("{}\n", run_peer(settings.peer, {settings.seconds, device_of(settings), settings.graph}));
   return 0;
 }
 

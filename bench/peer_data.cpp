@@ -110,7 +110,7 @@ data::View simclr_view(int size) {
 }
 
 // Views of all images a call, each ending as normalised floats.
-PeerResult view_rate(const std::function<Source(int)>& source, int size, double seconds) {
+PeerResult view_rate(const std::function<Source(int)>& source, int size, const PeerOptions& options) {
   const data::View view = simclr_view(size);
   const data::Normalize normalize;
   std::vector<float> out(size_t(size) * size_t(size) * Image::kChannels);
@@ -121,22 +121,22 @@ PeerResult view_rate(const std::function<Source(int)>& source, int size, double 
       normalize(view(source(i), rng), out.data());
     }
   };
-  return rate(call, kImages, "views/s", seconds);
+  return rate(call, kImages, "views/s", options);
 }
 
-PeerResult views(int size, double seconds) {
+PeerResult views(int size, const PeerOptions& options) {
   const int side = size == 32 ? 32 : 160;
   std::vector<Source> sources;
   for (int i = 0; i < kImages; ++i) sources.emplace_back(photo(side, side, uint64_t(i)));
-  return view_rate([&](int i) { return sources[size_t(i)]; }, size, seconds);
+  return view_rate([&](int i) { return sources[size_t(i)]; }, size, options);
 }
 
-PeerResult jpeg_views(int size, double seconds) {
+PeerResult jpeg_views(int size, const PeerOptions& options) {
   const auto files = jpegs();
-  return view_rate([&](int i) { return Source::encoded(files[size_t(i)], "jpeg"); }, size, seconds);
+  return view_rate([&](int i) { return Source::encoded(files[size_t(i)], "jpeg"); }, size, options);
 }
 
-PeerResult jpeg_decode(bool half, double seconds) {
+PeerResult jpeg_decode(bool half, const PeerOptions& options) {
   const auto files = jpegs();
   auto call = [&] {
     for (const auto& file : files) {
@@ -148,22 +148,22 @@ PeerResult jpeg_decode(bool half, double seconds) {
       }
     }
   };
-  return rate(call, double(files.size()), "views/s", seconds);
+  return rate(call, double(files.size()), "views/s", options);
 }
 
 }  // namespace
 
 std::vector<PeerCase> data_cases() {
   return {
-      {"aug_pil_32", [](double s) { return views(32, s); }, true},
-      {"aug_tensor_32", [](double s) { return views(32, s); }, true},
-      {"aug_pil_128", [](double s) { return views(128, s); }, true},
-      {"aug_tensor_128", [](double s) { return views(128, s); }, true},
-      {"jpeg500x375_pil_decode", [](double s) { return jpeg_decode(false, s); }, true},
-      {"jpeg500x375_pil_draft_decode", [](double s) { return jpeg_decode(true, s); }, true},
-      {"jpeg500x375_tensor_decode", [](double s) { return jpeg_decode(false, s); }, true},
-      {"jpeg500x375_pil_aug128", [](double s) { return jpeg_views(128, s); }, true},
-      {"jpeg500x375_tensor_aug128", [](double s) { return jpeg_views(128, s); }, true},
+      {"aug_pil_32", [](const PeerOptions& o) { return views(32, o); }, true},
+      {"aug_tensor_32", [](const PeerOptions& o) { return views(32, o); }, true},
+      {"aug_pil_128", [](const PeerOptions& o) { return views(128, o); }, true},
+      {"aug_tensor_128", [](const PeerOptions& o) { return views(128, o); }, true},
+      {"jpeg500x375_pil_decode", [](const PeerOptions& o) { return jpeg_decode(false, o); }, true},
+      {"jpeg500x375_pil_draft_decode", [](const PeerOptions& o) { return jpeg_decode(true, o); }, true},
+      {"jpeg500x375_tensor_decode", [](const PeerOptions& o) { return jpeg_decode(false, o); }, true},
+      {"jpeg500x375_pil_aug128", [](const PeerOptions& o) { return jpeg_views(128, o); }, true},
+      {"jpeg500x375_tensor_aug128", [](const PeerOptions& o) { return jpeg_views(128, o); }, true},
   };
 }
 

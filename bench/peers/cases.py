@@ -1,6 +1,6 @@
 """The cases of `bin/bench --peer`, in PyTorch and torchvision: one case a process, one line of JSON.
 
-    python3 bench/peers/cases.py CASE [--threads T] [--seconds S] [--compile]
+    python3 bench/peers/cases.py CASE [--threads T] [--seconds S] [--compile] [--device cuda]
 
 Both sides count alike: a training step is zero_grad, forward, loss, backward and the optimiser on data that lies in memory;
 a view is crop, flip, jitter, grayscale, blur and normalisation to a float tensor.
@@ -26,19 +26,26 @@ def peak_rss_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def median_seconds(call, seconds, least=3):
+def wait_for(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def median_seconds(call, seconds, least=3, device="cpu"):
     for _ in range(2):
         call()
+    wait_for(device)
     samples, end = [], time.perf_counter() + seconds
     while len(samples) < least or time.perf_counter() < end:
         start = time.perf_counter()
         call()
+        wait_for(device)
         samples.append(time.perf_counter() - start)
     return statistics.median(samples)
 
 
-def rate(call, count, unit, seconds):
-    step = median_seconds(call, seconds)
+def rate(call, count, unit, seconds, device="cpu"):
+    step = median_seconds(call, seconds, device=device)
     return {"value": count / step, "unit": unit, "step_ms": step * 1e3}
 
 
@@ -46,18 +53,19 @@ def rate(call, count, unit, seconds):
 
 
 class SimClr(nn.Module):
-    """torchvision's ResNet-18 with a projection head Linear-ReLU-Linear to 128."""
+    """torchvision's ResNet with a projection head Linear-ReLU-Linear to 128."""
 
-    def __init__(self, cifar_stem):
+    def __init__(self, cifar_stem, depth=18):
         super().__init__()
         import torchvision
 
-        self.backbone = torchvision.models.resnet18(weights=None)
+        self.backbone = getattr(torchvision.models, "resnet%d" % depth)(weights=None)
+        features = self.backbone.fc.in_features
         self.backbone.fc = nn.Identity()
         if cifar_stem:
             self.backbone.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
             self.backbone.maxpool = nn.Identity()
-        self.head = nn.Sequential(nn.Linear(512, 512), nn.ReLU(inplace=True), nn.Linear(512, 128))
+        self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(inplace=True), nn.Linear(features, 128))
 
     def forward(self, x):
         return self.head(self.backbone(x))
@@ -69,14 +77,14 @@ def nt_xent(z, temperature):
     z = F.normalize(z, dim=1)
     similarity = z @ z.t() / temperature
     similarity.fill_diagonal_(float("-inf"))
-    positive = torch.arange(rows).roll(rows // 2)
+    positive = torch.arange(rows, device=z.device).roll(rows // 2)
     return F.cross_entropy(similarity, positive)
 
 
-def simclr_step(options, cifar_stem, size, batch, channels_last, bf16):
+def simclr_step(options, cifar_stem, size, batch, channels_last, bf16, depth=18):
     torch.manual_seed(0)
-    model = SimClr(cifar_stem).train()
-    images = torch.randn(2 * batch, 3, size, size)
+    model = SimClr(cifar_stem, depth).train().to(options.device)
+    images = torch.randn(2 * batch, 3, size, size).to(options.device)
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)
@@ -87,7 +95,7 @@ def simclr_step(options, cifar_stem, size, batch, channels_last, bf16):
     def step():
         times = [time.perf_counter()]
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        with torch.autocast(options.device, dtype=torch.bfloat16, enabled=bf16):
             z = forward(images)
         times.append(time.perf_counter())
         loss = nt_xent(z.float(), 0.5)
@@ -100,14 +108,16 @@ def simclr_step(options, cifar_stem, size, batch, channels_last, bf16):
             phases[name].append((end - begin) * 1e3)
         phases["step_ms"].append((times[-1] - times[0]) * 1e3)
 
-    median_seconds(step, options.seconds)
+    whole = median_seconds(step, options.seconds, device=options.device) * 1e3
+    if options.device != "cpu":  # the host is ahead of the device: only the whole step has a time
+        return {"value": batch / whole * 1e3, "unit": "source images/s", "step_ms": whole}
     result = {name: statistics.median(samples[2:]) for name, samples in phases.items()}
     return {"value": batch / result["step_ms"] * 1e3, "unit": "source images/s", **result}
 
 
 def nt_xent_rows(options, rows, dim):
     torch.manual_seed(0)
-    z = torch.randn(rows, dim, requires_grad=True)
+    z = torch.randn(rows, dim, device=options.device, requires_grad=True)
     loss = torch.compile(nt_xent) if options.compile else nt_xent
 
     def step():
@@ -116,7 +126,7 @@ def nt_xent_rows(options, rows, dim):
 
     nt_xent(z[:128], 0.5).backward()  # what PyTorch itself needs is not counted
     before = peak_rss_mb()
-    result = rate(step, rows, "rows/s", options.seconds)
+    result = rate(step, rows, "rows/s", options.seconds, options.device)
     return {**result, "extra_mb": peak_rss_mb() - before}
 
 
@@ -124,7 +134,7 @@ def nt_xent_rows(options, rows, dim):
 
 
 def gemm(options, m, n, k, dtype):
-    a, b = torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)
+    a, b = torch.randn(m, k).to(options.device, dtype), torch.randn(k, n).to(options.device, dtype)
     flops = 2 * m * n * k
     inner = max(1, int(5e8 / flops))
 
@@ -132,25 +142,25 @@ def gemm(options, m, n, k, dtype):
         for _ in range(inner):
             torch.mm(a, b)
 
-    result = rate(call, inner * flops * 1e-9, "GFLOP/s", options.seconds)
+    result = rate(call, inner * flops * 1e-9, "GFLOP/s", options.seconds, options.device)
     return {**result, "step_ms": result["step_ms"] / inner}
 
 
 def knn(options, queries, bank, dim, k, temperature, classes=10):
     """Weighted k-NN: the k nearest by cosine vote with exp(similarity / temperature). Chunked, as the distances would not fit."""
     torch.manual_seed(0)
-    features = F.normalize(torch.randn(bank, dim), dim=1)
-    query = F.normalize(torch.randn(queries, dim), dim=1)
-    labels = torch.randint(0, classes, (bank,))
+    features = F.normalize(torch.randn(bank, dim), dim=1).to(options.device)
+    query = F.normalize(torch.randn(queries, dim), dim=1).to(options.device)
+    labels = torch.randint(0, classes, (bank,)).to(options.device)
 
     @torch.no_grad()
     def call():
         for chunk in query.split(512):
             similarity, index = (chunk @ features.t()).topk(k, dim=1)
-            votes = torch.zeros(len(chunk), classes).scatter_add_(1, labels[index], (similarity / temperature).exp_())
+            votes = torch.zeros(len(chunk), classes, device=chunk.device).scatter_add_(1, labels[index], (similarity / temperature).exp_())
             votes.argmax(1)
 
-    return rate(call, queries, "queries/s", options.seconds)
+    return rate(call, queries, "queries/s", options.seconds, options.device)
 
 
 # ---- views
@@ -273,6 +283,7 @@ CASES = {
 for suffix, channels_last, bf16 in (("", False, False), ("_cl", True, False), ("_cl_bf16", True, True)):
     CASES["simclr_r18_cifar32_b128" + suffix] = lambda o, c=channels_last, b=bf16: simclr_step(o, True, 32, 128, c, b)
     CASES["simclr_r18_inet128_b32" + suffix] = lambda o, c=channels_last, b=bf16: simclr_step(o, False, 128, 32, c, b)
+    CASES["simclr_r50_inet224_b128" + suffix] = lambda o, c=channels_last, b=bf16: simclr_step(o, False, 224, 128, c, b, 50)
 ONE_CORE = ("aug_", "jpeg")
 
 
@@ -282,12 +293,16 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--compile", action="store_true", help="torch.compile the network or the loss")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     threads = 1 if options.case.startswith(ONE_CORE) else options.threads
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False  # f32 means f32 on both sides
     result = CASES[options.case](options)
     result = {key: round(value, 3) if isinstance(value, float) else value for key, value in result.items()}
-    print(json.dumps({"case": options.case, **result, "threads": threads, "peak_rss_mb": round(peak_rss_mb()),
+    print(json.dumps({"case": options.case, **result, "threads": threads, "device": options.device,
+                      "peak_device_mb": torch.cuda.max_memory_allocated() >> 20 if options.device == "cuda" else 0,
+                      "peak_rss_mb": round(peak_rss_mb()),
                       "impl": "torch " + torch.__version__}))
 
 

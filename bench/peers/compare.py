@@ -9,6 +9,9 @@ each setting of PyTorch:
   tuned      malloc told to keep its memory, AVX-512 kernels asked for
   compiled   tuned, and torch.compile (training steps and losses)
 The ratio is to the fastest of them. Numbers are medians; "spread" is fovea's slowest to fastest run.
+
+With --device cuda (a build of the preset cuda, a GPU): PyTorch as installed, in exact f32 where the case is f32, and compiled
+for CUDA graphs; fovea's training steps replayed as a graph.
 """
 import argparse
 import json
@@ -26,8 +29,17 @@ nt_xent_16384 knn_10k_50k_512 gemm_f32_1024 gemm_f32_4096x256x1024 gemm_f32_256x
 aug_pil_32 aug_tensor_32 aug_pil_128 aug_tensor_128
 jpeg500x375_pil_decode jpeg500x375_pil_draft_decode jpeg500x375_tensor_decode
 jpeg500x375_pil_aug128 jpeg500x375_tensor_aug128""".split()
+CUDA_CASES = """simclr_r18_cifar32_b128_cl simclr_r18_cifar32_b128_cl_bf16 simclr_r50_inet224_b128_cl simclr_r50_inet224_b128_cl_bf16
+nt_xent_16384 knn_10k_50k_512 gemm_f32_1024 gemm_f32_4096x256x1024 gemm_f32_256x128x128 gemm_bf16_1024""".split()
 COMPILED = ("simclr", "nt_xent")
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "20000000000", "ATEN_CPU_CAPABILITY": "avx512"}
+
+
+def device_name(options):
+    if options.device == "cuda":
+        program = "import torch; print(torch.cuda.get_device_name())"
+        return subprocess.run([options.python, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    return cpu_name()
 
 
 def cpu_name():
@@ -66,9 +78,13 @@ def measure(options, cases):
     results = {}
     for repeat in range(options.repeats):
         for case in cases:
-            arguments = [case, "--threads", str(options.threads), "--seconds", str(options.seconds)]
+            arguments = [case, "--device", options.device, "--threads", str(options.threads), "--seconds", str(options.seconds)]
             torch = [options.python, os.path.join(HERE, "cases.py")] + arguments
-            sides = {"fovea": ([options.bench, "--peer"] + arguments, {}), "default": (torch, {}), "tuned": (torch, TUNED)}
+            sides = {"fovea": ([options.bench, "--peer"] + arguments, {}), "default": (torch, {})}
+            if options.device == "cpu":
+                sides["tuned"] = (torch, TUNED)
+            elif case.startswith("simclr"):
+                sides["fovea"][0].append("--cuda-graph")
             if case.startswith(COMPILED):
                 sides["compiled"] = (torch + ["--compile"], TUNED)
             for side, (command, extra) in sides.items():
@@ -97,6 +113,8 @@ def table(results, cases):
         best = max((side for side in peers if peers[side]), key=peers.get)
         ours = [r["value"] for r in results[(case, "fovea")]]
         memory = "extra_mb" if median("fovea", "extra_mb") is not None else "peak_rss_mb"
+        if median("fovea", "peak_device_mb") is not None:
+            memory = "peak_device_mb"
         cells = [case, results[(case, "fovea")][0]["unit"], number(median("fovea", "value"))]
         cells += [number(peers[side]) for side in peers]
         cells += ["**%.2f x**" % (median("fovea", "value") / peers[best]), number(median("fovea", memory)), number(median(best, memory))]
@@ -128,18 +146,21 @@ def rewrite_block(path, name, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", required=True, help="interpreter that has torch and torchvision")
-    parser.add_argument("--bench", default=os.path.join(ROOT, "build/cpu/bin/bench"))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--bench", help="default: build/cpu/bin/bench, or build/cuda's")
     parser.add_argument("--cases", default="", help="only cases that start with one of these, separated by commas")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5, help="for each case, side and repeat")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--docs", help="rewrite the table in this Markdown file")
     options = parser.parse_args()
-    cases = [case for case in CASES if case.startswith(tuple(options.cases.split(",")))]
+    options.bench = options.bench or os.path.join(ROOT, "build", options.device, "bin/bench")
+    cases = [case for case in (CASES if options.device == "cpu" else CUDA_CASES) if case.startswith(tuple(options.cases.split(",")))]
     if not cases:
         parser.error("no case starts with '%s'" % options.cases)
     if not os.path.exists(options.bench):
-        sys.exit("compare: %s is not built: cmake --preset cpu && cmake --build --preset cpu --target bench" % options.bench)
+        sys.exit("compare: %s is not built: cmake --preset %s && cmake --build --preset %s --target bench" % (
+            options.bench, options.device, options.device))
 
     results = measure(options, cases)
     everything = [r for runs in results.values() for r in runs]
@@ -147,13 +168,13 @@ def main():
     foreign = statistics.median(r["foreign"] for r in everything)
     runs = "one run each" if options.repeats == 1 else "median of %d runs" % options.repeats
     text = "%s; %d threads (views and JPEG: 1); %s; %s, in turns; other processes took %.0f %% of a core.\n\n%s\n" % (
-        cpu_name(), options.threads, torch, runs, 100 * foreign, table(results, cases))
+        device_name(options), options.threads, torch, runs, 100 * foreign, table(results, cases))
     simclr = os.path.join(os.path.dirname(options.bench), "simclr")
     if os.path.exists(simclr):
         text += "\n`bin/simclr --help` takes %.0f ms.\n" % (start_time(simclr) * 1e3)
     print(text)
     if options.docs:
-        rewrite_block(options.docs, "peers", text)
+        rewrite_block(options.docs, "peers" if options.device == "cpu" else "peers-cuda", text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ refuses 2 "--batch" --batch 0
 refuses 2 "--batch" --batch -3
 refuses 2 "--lr" --lr nan
 refuses 2 "--epochs" --epochs ten
-if ! "$program" --help | grep -e --device | grep -qF '[cuda]'; then
+if ! "$program" --help | grep -qE -- '--device TEXT[ =[]*cuda'; then
   refuses 2 "no CUDA" --device cuda
   refuses 2 "--cuda-graph" --cuda-graph
 fi
