@@ -58,13 +58,12 @@ struct GatherTile {
 };
 
 template <class Tile, Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-__global__ __launch_bounds__(kThreads) void gather_kernel(GatherProduct<element_t<kMath>> p) {
+__global__ __launch_bounds__(kThreads, 2) void gather_kernel(GatherProduct<element_t<kMath>> p) {
   using T = element_t<kMath>;
   constexpr int kVec = kPack<T>, kStep = kChunks * kVec;
-  constexpr int kLoadsA = kBlockM / (kThreads / kChunks), kLoadsB = kBlockN / (kThreads / kChunks);
   extern __shared__ uint4 shared[];
-  __shared__ T* places[kBlockM];                 // of the points' rows in the output
-  __shared__ Point table[kPacks ? 1 : kBlockM];  // of all rows, where a thread reads from many
+  __shared__ T* places[kBlockM];     // the points' rows in the output
+  __shared__ Point points[kBlockM];  // and in the source
 
   unsigned block = blockIdx.x;
   const int tile_n = int(block % unsigned(p.tiles_n));
@@ -76,95 +75,71 @@ __global__ __launch_bounds__(kThreads) void gather_kernel(GatherProduct<element_
 
   const Axis axis_h = p.backward ? p.line_h.backward(cls / p.classes_w) : p.line_h.forward();
   const Axis axis_w = p.backward ? p.line_w.backward(cls % p.classes_w) : p.line_w.forward();
-  const int64_t grid = int64_t(axis_h.points) * axis_w.points, points = grid * p.images;
-  const int64_t first = int64_t(tile_m) * kBlockM;
-  if (first >= points) return;
+  const int grid = axis_h.points * axis_w.points, count = grid * p.images, first = tile_m * kBlockM;
+  if (first >= count) return;
   const int tap_columns = p.folded ? (axis_w.taps ? 1 : 0) : axis_w.taps;
-  const int run = p.folded ? axis_w.taps * p.pitch : p.channels, padded = ceil_div(run, kVec) * kVec;
+  const int run = p.folded ? axis_w.taps * p.pitch : p.channels, padded = std::max(ceil_div(run, kVec), 1) * kVec;
   const int reduction = axis_h.taps * tap_columns * padded;
   const int tiles = ceil_div(reduction, kStep);
   const int line = p.w * p.pitch;
 
-  auto point_of = [&](int row) {
-    const int64_t point = first + row;
-    if (point >= points) return Point{p.source, kNowhere, 0};
-    const int64_t n = point / grid;
-    const int rest = int(point - n * grid), i = rest / axis_w.points, j = rest % axis_w.points;
-    return Point{p.source + n * p.h * line, i * axis_h.stride + axis_h.start,
-                 (j * axis_w.stride + axis_w.start) * p.pitch + group * p.channels};
-  };
   for (int row = threadIdx.x; row < kBlockM; row += kThreads) {
-    const int64_t point = first + row, n = point / grid;
-    const int rest = int(point - n * grid);
-    const int i = rest / axis_w.points * axis_h.out_step + axis_h.out_first;
-    const int j = rest % axis_w.points * axis_w.out_step + axis_w.out_first;
-    places[row] = point < points ? p.out + ((n * p.out_h + i) * p.out_w + j) * (int64_t(p.groups) * p.columns) +
-                                       group * p.columns + tile_n * kBlockN
-                                 : nullptr;
-    if constexpr (!kPacks) table[row] = point_of(row);
+    const int point = first + row, n = point / grid, rest = point % grid;
+    const int i = rest / axis_w.points, j = rest % axis_w.points;
+    const int out_i = i * axis_h.out_step + axis_h.out_first, out_j = j * axis_w.out_step + axis_w.out_first;
+    const int read_i = i * axis_h.stride + axis_h.start;
+    const int read_j = (j * axis_w.stride + axis_w.start) * p.pitch + group * p.channels;
+    const bool inside = point < count;
+    points[row] = {p.source + (inside ? (int64_t(n) * p.h + read_i) * line + read_j : 0), inside ? read_i : kNowhere,
+                   read_j};
+    places[row] = inside ? p.out + ((int64_t(n) * p.out_h + out_i) * p.out_w + out_j) * (p.groups * p.columns) +
+                               group * p.columns + tile_n * kBlockN
+                         : nullptr;
   }
-  if constexpr (!kPacks) __syncthreads();
+  __syncthreads();
 
-  // A thread copies one chunk of the reduction for each of its rows.
-  const int chunk = threadIdx.x % kChunks, row0 = threadIdx.x / kChunks;
-  Point from[kPacks ? kLoadsA : 1];
-  if constexpr (kPacks)
-#pragma unroll
-    for (int i = 0; i < kLoadsA; ++i) from[i] = point_of(row0 + i * (kThreads / kChunks));
-  const T* weight = p.weight + int64_t(axis_h.tap_first) * p.weight_row + int64_t(axis_w.tap_first) * p.weight_column;
+  // 16 bytes at once, a thread copies one chunk of the reduction for each of its rows; element by element, neighbouring
+  // lanes read neighbouring elements of one row.
+  constexpr int kApart = kThreads / kChunks;  // rows
+  const int chunk = threadIdx.x % kChunks, row0 = threadIdx.x / kChunks, lane = threadIdx.x % kWarp;
   const int column0 = tile_n * kBlockN + row0;
-  weight += (int64_t(group) * p.columns + column0) * p.weight_ld;
-  Tap tap(reduction ? chunk * kVec : 0, std::max(tap_columns, 1), std::max(padded, 1));
-  // Element by element: neighbouring lanes read neighbouring elements of one row.
-  constexpr int kEach = kStep / kWarp;
-  Tap own(reduction ? int(threadIdx.x) % kWarp * kEach : 0, std::max(tap_columns, 1), std::max(padded, 1));
+  const T* weight = p.weight + (int64_t(group) * p.columns + column0) * p.weight_ld + axis_h.tap_first * p.weight_row +
+                    axis_w.tap_first * p.weight_column;
+  Tap tap(chunk * kVec, tap_columns, padded), own(lane * (4 / int(sizeof(T))), tap_columns, padded);
 
   auto load = [&](int tile) {
     uint4* a = shared + tile % kStages * Tile::kStageChunks;
     uint4* b = a + kBlockM * kChunks;
+    const Tap& read = kPacks ? tap : own;
+    const bool taken = read.row < axis_h.taps;
+    const int down = read.row * axis_h.step, right = read.column * axis_w.step * p.pitch + read.element;
+    const int ahead = down * line + right;
     if constexpr (kPacks) {
-      const bool taken = tap.row < axis_h.taps;
-      const int down = tap.row * axis_h.step, right = tap.column * axis_w.step * p.pitch + tap.element;
 #pragma unroll
-      for (int i = 0; i < kLoadsA; ++i) {
-        const int row = from[i].row + down, element = from[i].element + right;
-        const bool inside = taken && unsigned(row) < unsigned(p.h) && unsigned(element) < unsigned(line);
-        const T* image = static_cast<const T*>(from[i].image);
-        copy_async<16>(a + swizzled<kChunks>(row0 + i * (kThreads / kChunks), chunk),
-                       inside ? image + row * line + element : image, inside ? 16 : 0);
+      for (int i = 0; i < kBlockM / kApart; ++i) {
+        const Point point = points[row0 + i * kApart];
+        const bool inside =
+            taken && unsigned(point.row + down) < unsigned(p.h) && unsigned(point.element + right) < unsigned(line);
+        copy_async<16>(a + swizzled<kChunks>(row0 + i * kApart, chunk), static_cast<const T*>(point.first) + ahead,
+                       inside ? 16 : 0);
       }
     } else {
-      const bool taken = own.row < axis_h.taps;
-      const int down = own.row * axis_h.step, right = own.column * axis_w.step * p.pitch + own.element;
-      const int word = int(threadIdx.x) % kWarp;
 #pragma unroll 4
       for (int r = threadIdx.x / kWarp; r < kBlockM; r += kWarps) {
-        const Point point = table[r];
-        const int row = point.row + down, element = point.element + right;
-        const T* image = static_cast<const T*>(point.image);
-        const bool inside = taken && unsigned(row) < unsigned(p.h);
-        uint32_t* to = reinterpret_cast<uint32_t*>(a + swizzled<kChunks>(r, word / 4)) + word % 4;
-        if constexpr (kEach == 1) {
-          const bool read = inside && own.element < run && unsigned(element) < unsigned(line);
-          copy_async<4>(to, read ? image + row * line + element : image, read ? 4 : 0);
-        } else {
-          uint32_t pair = 0;
-#pragma unroll
-          for (int e = 0; e < kEach; ++e)
-            if (inside && own.element + e < run && unsigned(element + e) < unsigned(line))
-              pair |= uint32_t(image[row * line + element + e].bits) << (16 * e);
-          *to = pair;
-        }
+        const Point point = points[r];
+        const T* from = static_cast<const T*>(point.first) + ahead;
+        const bool inside = taken && unsigned(point.row + down) < unsigned(p.h);
+        copy_word(a + swizzled<kChunks>(r, lane / 4), lane % 4, from, [&](int e) {
+          return inside && own.element + e < run && unsigned(point.element + right + e) < unsigned(line);
+        });
       }
       own.advance(kStep, tap_columns, padded);
     }
-    const bool taken = tap.row < axis_h.taps;
     const T* at = weight + tap.row * p.weight_row + tap.column * p.weight_column + tap.element;
 #pragma unroll
-    for (int i = 0; i < kLoadsB; ++i) {
-      const int ahead = i * (kThreads / kChunks);
-      const bool inside = taken && column0 + ahead < p.columns;
-      copy_async<16>(b + swizzled<kChunks>(row0 + ahead, chunk), inside ? at + int64_t(ahead) * p.weight_ld : p.weight,
+    for (int i = 0; i < kBlockN / kApart; ++i) {
+      const bool inside = tap.row < axis_h.taps && column0 + i * kApart < p.columns;
+      copy_async<16>(b + swizzled<kChunks>(row0 + i * kApart, chunk), at + int64_t(i) * kApart * p.weight_ld,
                      inside ? 16 : 0);
     }
     tap.advance(kStep, tap_columns, padded);
@@ -306,7 +281,7 @@ void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, cons
                        .folded = folded,
                        .packs_out = aligned(y) && s.k / s.groups % kVec == 0,
                        .classes_w = 1,
-                       .images = s.n,
+                       .images = int(s.n),
                        .h = int(s.h),
                        .w = int(s.w),
                        .pitch = int(s.c),
@@ -346,7 +321,7 @@ void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* d
                        .folded = folded,
                        .packs_out = aligned(dx) && c % kVec == 0,
                        .classes_w = classes_w,
-                       .images = s.n,
+                       .images = int(s.n),
                        .h = h.out,
                        .w = w.out,
                        .pitch = int(s.k),

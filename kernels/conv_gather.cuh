@@ -3,6 +3,7 @@
 // Private to kernels/conv_*.cu: which elements of an image a row of the implicit matrix of a convolution reads.
 #include <fovea/kernels/conv.h>
 #include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/mma.cuh>
 
 namespace fovea::kernels::conv {
 
@@ -58,8 +59,7 @@ struct Line {
 struct Tap {
   int row, column, element;
 
-  __device__ Tap(int at, int columns, int run)
-      : row(at / run / columns), column(at / run % columns), element(at % run) {}
+  __device__ Tap(int at, int columns, int run) : row(0), column(0), element(0) { advance(at, columns, run); }
   __device__ void advance(int by, int columns, int run) {
     element += by;
     while (element >= run) {
@@ -69,12 +69,28 @@ struct Tap {
   }
 };
 
-// A point in an image: its first tap's row, and where in that row (in elements) the run begins. The element is read
-// where both lie inside.
+// A point of an image: its first tap's row, and where in that row (in elements) the run begins. An element is read
+// where both lie inside; `first` is where the first one is, or would be.
 struct Point {
-  const void* image;
+  const void* first;
   int row, element;
 };
 inline constexpr int kNowhere = -(1 << 30);  // a row that no tap brings back into the image
+
+// Copies the four bytes at `from` to word `word` of a chunk in shared memory: as a whole where a value has four bytes,
+// which is asynchronous, else value by value. Values e with !inside(e) are zero and not read.
+template <class T, class Inside>
+__device__ void copy_word(uint4* chunk, int word, const T* from, const Inside& inside) {
+  uint32_t* to = reinterpret_cast<uint32_t*>(chunk) + word;
+  if constexpr (sizeof(T) == 4) {
+    copy_async<4>(to, from, inside(0) ? 4 : 0);
+  } else {
+    uint32_t pair = 0;
+#pragma unroll
+    for (int e = 0; e < 2; ++e)
+      if (inside(e)) pair |= uint32_t(from[e].bits) << (16 * e);
+    *to = pair;
+  }
+}
 
 }  // namespace fovea::kernels::conv

@@ -68,8 +68,9 @@ struct WarpTile {
   }
 
   // sum += A^T B: rows of kAChunks and kBChunks chunks are steps of the reduction, kSteps of them, and the outputs run
-  // along them, from elements a_first and b_first on. bf16: ldmatrix transposes. tf32: words; a step of the tensor
-  // core's k is row 2t or 2t + 1 instead of t or t + 4, the same for A and B, which the swizzle spreads over all banks.
+  // along them, from elements a_first and b_first on. bf16: ldmatrix transposes. tf32: words; the
+  // tensor core's k = t and t + 4 are rows 2t and 2t + 8, or 2t + 1 and 2t + 9, of A and B alike: the swizzle spreads
+  // them over all banks. a_first and b_first are multiples of 32 there.
   // f32: a lane has 4 neighbours, from 4 (lane / 4) + 32 i of A and 4 (lane % 4) + 16 j of B.
   template <int kSteps, int kAChunks, int kBChunks>
   __device__ void add_columns(const uint4* a_tile, const uint4* b_tile, int a_first, int b_first) {
@@ -88,26 +89,35 @@ struct WarpTile {
         multiply(a, b);
       }
     } else if constexpr (kMath == Math::tf32) {
-      const uint32_t* a_words = reinterpret_cast<const uint32_t*>(a_tile);
-      const uint32_t* b_words = reinterpret_cast<const uint32_t*>(b_tile);
       const int g = lane / 4, t = lane % 4;
 #pragma unroll
-      for (int step = 0; step < kSteps; step += 8) {
-        uint32_t a[kM / 16][4], b[kN / 16][4];
+      for (int parity = 0; parity < 2; ++parity) {
+        // Of the first rows that this lane reads: columns g, g + 8, g + 16 and g + 24; the rest lies at fixed
+        // distances.
+        const uint32_t *a_words[4], *b_words[4];
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
-#pragma unroll
-          for (int i = 0; i < kM / 16; ++i) {
-            const int column = a_first + 16 * i + g + e % 2 * 8;
-            a[i][e] = a_words[swizzled<kAChunks>(step + 2 * t + e / 2, column / 4) * 4 + column % 4];
-          }
-#pragma unroll
-          for (int j = 0; j < kN / 16; ++j) {
-            const int column = b_first + 16 * j + g + e / 2 * 8;
-            b[j][e] = b_words[swizzled<kBChunks>(step + 2 * t + e % 2, column / 4) * 4 + column % 4];
-          }
+          a_words[e] = reinterpret_cast<const uint32_t*>(a_tile + a_first / kVec +
+                                                         swizzled<kAChunks>(2 * t + parity, 2 * e + g / 4)) +
+                       g % 4;
+          b_words[e] = reinterpret_cast<const uint32_t*>(b_tile + b_first / kVec +
+                                                         swizzled<kBChunks>(2 * t + parity, 2 * e + g / 4)) +
+                       g % 4;
         }
-        multiply(a, b);
+#pragma unroll
+        for (int step = 0; step < kSteps; step += 16) {
+          uint32_t a[kM / 16][4], b[kN / 16][4];
+#pragma unroll
+          for (int e = 0; e < 4; ++e) {
+#pragma unroll
+            for (int i = 0; i < kM / 16; ++i)
+              a[i][e] = a_words[i % 2 * 2 + e % 2][(step + e / 2 * 8) * kAChunks * 4 + i / 2 * 32];
+#pragma unroll
+            for (int j = 0; j < kN / 16; ++j)
+              b[j][e] = b_words[j % 2 * 2 + e / 2][(step + e % 2 * 8) * kBChunks * 4 + j / 2 * 32];
+          }
+          multiply(a, b);
+        }
       }
     } else {
       const float4* a_words = reinterpret_cast<const float4*>(a_tile);

@@ -52,33 +52,13 @@ struct WeightTile {
   static constexpr size_t kBytes = std::max(size_t(kStages) * kStageChunks * 16, kStaged);
 };
 
-// kPoints rows of kRowChunks chunks: element by element, where 16-byte copies cannot be. A lane takes four bytes;
-// neighbouring lanes take neighbouring ones. read(row, element) is the address of an element of the row or null.
-template <class T, int kRowChunks, class Read>
-__device__ void copy_elements(uint4* tile, const void* legal, const Read& read) {
-  constexpr int kWords = kRowChunks * 4, kEach = 4 / sizeof(T);
-  for (int at = threadIdx.x; at < kPoints * kWords; at += kThreads) {
-    const int row = at / kWords, word = at % kWords;
-    uint32_t* to = reinterpret_cast<uint32_t*>(tile + swizzled<kRowChunks>(row, word / 4)) + word % 4;
-    if constexpr (kEach == 1) {
-      const T* from = read(row, word);
-      copy_async<4>(to, from ? from : legal, from ? 4 : 0);
-    } else {
-      uint32_t pair = 0;
-#pragma unroll
-      for (int e = 0; e < kEach; ++e)
-        if (const T* from = read(row, word * kEach + e)) pair |= uint32_t(from->bits) << (16 * e);
-      *to = pair;
-    }
-  }
-}
-
 template <class Tile, Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-__global__ __launch_bounds__(kThreads) void weights_kernel(WeightProduct<element_t<kMath>> p) {
+__global__ __launch_bounds__(kThreads, 2) void weights_kernel(WeightProduct<element_t<kMath>> p) {
   using T = element_t<kMath>;
   constexpr int kVec = kPack<T>, kAChunks = Tile::kAChunks, kBChunks = Tile::kBChunks;
+  constexpr int kEach = 4 / sizeof(T);
   extern __shared__ uint4 shared[];
-  __shared__ Point table[2][kPoints];
+  __shared__ Point points[2][kPoints];
 
   unsigned block = blockIdx.x;
   const int tile_n = int(block % unsigned(p.tiles_n));
@@ -95,64 +75,72 @@ __global__ __launch_bounds__(kThreads) void weights_kernel(WeightProduct<element
     if (threadIdx.x >= kPoints) return;
     const int point = (step0 + step) * kPoints + int(threadIdx.x);
     const int n = point / p.grid, rest = point % p.grid;
-    const int i = rest / p.axis_w.points, j = rest % p.axis_w.points;
-    table[step % 2][threadIdx.x] = point < p.points
-                                       ? Point{p.x + int64_t(n) * p.h * line, i * p.axis_h.stride + p.axis_h.start,
-                                               (j * p.axis_w.stride + p.axis_w.start) * p.pitch + group * p.channels}
-                                       : Point{p.x, kNowhere, 0};
+    const int i = rest / p.axis_w.points * p.axis_h.stride + p.axis_h.start;
+    const int j = (rest % p.axis_w.points * p.axis_w.stride + p.axis_w.start) * p.pitch + group * p.channels;
+    points[step % 2][threadIdx.x] =
+        point < p.points ? Point{p.x + (int64_t(n) * p.h + i) * line + j, i, j} : Point{p.x, kNowhere, 0};
   };
 
+  // 16 bytes at once, a thread's columns stay the same and its rows follow one another; element by element, a warp
+  // reads neighbours of a row.
   const int row_first = tile_m * kBlockM, column_first = tile_n * kBlockN;
+  const int rows = p.rows - row_first, lane = threadIdx.x % kWarp;
   const T* dy = p.dy + int64_t(step0) * kPoints * k + group * p.rows + row_first;
-  // A thread's chunk of columns stays the same; its rows follow one another.
-  constexpr int kApart = kThreads / kBChunks, kLoads = kPoints / kApart;
   const int column = column_first + int(threadIdx.x) % kBChunks * kVec;
-  const Tap tap(column, p.tap_columns, p.padded);
+  const Tap tap(kPacks ? column : 0, p.tap_columns, p.padded);
   const int down = tap.row * p.axis_h.step, right = tap.column * p.axis_w.step * p.pitch + tap.element;
+  const int ahead = down * line + right;
 
   auto load = [&](int step) {
     uint4* a = shared + step % kStages * Tile::kStageChunks;
     uint4* b = a + kPoints * kAChunks;
-    const Point* points = table[step % 2];
     const T* from = dy + int64_t(step) * kPoints * k;
-    const int left = p.points - (step0 + step) * kPoints, rows = p.rows - row_first;
+    const int left = p.points - (step0 + step) * kPoints;
     if (kPacks || p.packs_dy) {
-      constexpr int kAhead = kThreads / kAChunks;
       const int chunk = int(threadIdx.x) % kAChunks;
 #pragma unroll
-      for (int i = 0; i < kPoints / kAhead; ++i) {
-        const int row = int(threadIdx.x) / kAChunks + i * kAhead;
-        const bool inside = row < left && chunk * kVec < rows;
-        copy_async<16>(a + swizzled<kAChunks>(row, chunk), inside ? from + int64_t(row) * k + chunk * kVec : p.dy,
-                       inside ? 16 : 0);
+      for (int row = 0; row < kPoints; row += kThreads / kAChunks) {
+        const int at = row + int(threadIdx.x) / kAChunks;
+        const bool inside = at < left && chunk * kVec < rows;
+        copy_async<16>(a + swizzled<kAChunks>(at, chunk), from + at * k + chunk * kVec, inside ? 16 : 0);
       }
     } else {
-      copy_elements<T, kAChunks>(a, p.dy, [&](int row, int element) {
-        return row < left && element < rows ? from + int64_t(row) * k + element : nullptr;
-      });
+#pragma unroll
+      for (int chunk = 0; chunk < kAChunks; chunk += kWarp / 4)
+#pragma unroll 1
+        for (int at = threadIdx.x / kWarp; at < kPoints; at += kWarps) {
+          const int element = (chunk + lane / 4) * kVec + lane % 4 * kEach;
+          copy_word(a + swizzled<kAChunks>(at, chunk + lane / 4), lane % 4, from + at * k + element,
+                    [&](int e) { return at < left && element + e < rows; });
+        }
     }
     if constexpr (kPacks) {
+      const int chunk = int(threadIdx.x) % kBChunks;
 #pragma unroll
-      for (int i = 0; i < kLoads; ++i) {
-        const int at = int(threadIdx.x) / kBChunks + i * kApart;
-        const Point point = points[at];
-        const int row = point.row + down, element = point.element + right;
-        const bool inside = column < p.columns && unsigned(row) < unsigned(p.h) && unsigned(element) < unsigned(line);
-        const T* image = static_cast<const T*>(point.image);
-        copy_async<16>(b + swizzled<kBChunks>(at, int(threadIdx.x) % kBChunks),
-                       inside ? image + row * line + element : p.x, inside ? 16 : 0);
+      for (int row = 0; row < kPoints; row += kThreads / kBChunks) {
+        const int at = row + int(threadIdx.x) / kBChunks;
+        const Point point = points[step % 2][at];
+        const bool inside = column < p.columns && unsigned(point.row + down) < unsigned(p.h) &&
+                            unsigned(point.element + right) < unsigned(line);
+        copy_async<16>(b + swizzled<kBChunks>(at, chunk), static_cast<const T*>(point.first) + ahead, inside ? 16 : 0);
       }
     } else {
-      copy_elements<T, kBChunks>(b, p.x, [&](int at, int element) -> const T* {
-        const Tap own(column_first + element, p.tap_columns, p.padded);
-        const Point point = points[at];
-        const int row = point.row + own.row * p.axis_h.step;
-        const int along = point.element + own.column * p.axis_w.step * p.pitch + own.element;
-        if (column_first + element >= p.columns || own.element >= p.run || unsigned(row) >= unsigned(p.h) ||
-            unsigned(along) >= unsigned(line))
-          return nullptr;
-        return static_cast<const T*>(point.image) + row * line + along;
-      });
+#pragma unroll 1
+      for (int chunk = lane / 4; chunk < kBChunks; chunk += kWarp / 4) {
+        const int mine = column_first + chunk * kVec + lane % 4 * kEach;
+        const Tap own(mine, p.tap_columns, p.padded);
+        const int below = own.row * p.axis_h.step;
+        const int beside = own.column * p.axis_w.step * p.pitch + own.element;
+#pragma unroll 4
+        for (int at = threadIdx.x / kWarp; at < kPoints; at += kWarps) {
+          const Point point = points[step % 2][at];
+          const bool inside = mine < p.columns && unsigned(point.row + below) < unsigned(p.h);
+          copy_word(b + swizzled<kBChunks>(at, chunk), lane % 4,
+                    static_cast<const T*>(point.first) + below * line + beside, [&](int e) {
+                      return inside && own.element + e < p.run && unsigned(point.element + beside + e) < unsigned(line);
+                    });
+        }
+      }
     }
   };
 
