@@ -194,6 +194,7 @@ template <Math kMath>
 void run(Cuda& ctx, const GatherProduct<element_t<kMath>>& p, bool packs, int64_t points, int classes) {
   auto tiles = [&](int m, int n) { return ceil_div<int64_t>(points, m) * ceil_div(p.columns, n) * p.groups * classes; };
   if (!packs) return run<kMath, 128, 64, 4, false>(ctx, p, points, classes);
+  if (p.columns <= 32) return run<kMath, 128, 32, 4, true>(ctx, p, points, classes);
   if (p.columns > 64 && tiles(128, 128) >= ctx.multiprocessors)
     return run<kMath, 128, 128, 2, true>(ctx, p, points, classes);
   if (tiles(128, 64) >= ctx.multiprocessors) return run<kMath, 128, 64, 4, true>(ctx, p, points, classes);

@@ -68,10 +68,9 @@ struct WarpTile {
   }
 
   // sum += A^T B: rows of kAChunks and kBChunks chunks are steps of the reduction, kSteps of them, and the outputs run
-  // along them, from elements a_first and b_first on. bf16: ldmatrix transposes. tf32: words; the
+  // along them, from elements a_first and b_first on, multiples of 32. bf16: ldmatrix transposes. tf32: words; the
   // tensor core's k = t and t + 4 are rows 2t and 2t + 8, or 2t + 1 and 2t + 9, of A and B alike: the swizzle spreads
-  // them over all banks. a_first and b_first are multiples of 32 there.
-  // f32: a lane has 4 neighbours, from 4 (lane / 4) + 32 i of A and 4 (lane % 4) + 16 j of B.
+  // them over all banks. f32: a lane has 4 neighbours, from 4 (lane / 4) + 32 i of A and 4 (lane % 4) + 16 j of B.
   template <int kSteps, int kAChunks, int kBChunks>
   __device__ void add_columns(const uint4* a_tile, const uint4* b_tile, int a_first, int b_first) {
     const int lane = threadIdx.x % kWarp;
@@ -122,15 +121,15 @@ struct WarpTile {
     } else {
       const float4* a_words = reinterpret_cast<const float4*>(a_tile);
       const float4* b_words = reinterpret_cast<const float4*>(b_tile);
-#pragma unroll 4
+#pragma unroll 8
       for (int step = 0; step < kSteps; ++step) {
         Pack<float, 4> a[kM / 32], b[kN / 16];
 #pragma unroll
         for (int i = 0; i < kM / 32; ++i)
-          a[i] = load_pack<4>(&a_words[swizzled<kAChunks>(step, a_first / 4 + lane / 4 + 8 * i)].x);
+          a[i] = load_pack<4>(&a_words[a_first / 4 + swizzled<kAChunks>(step, lane / 4 + 8 * i)].x);
 #pragma unroll
         for (int j = 0; j < kN / 16; ++j)
-          b[j] = load_pack<4>(&b_words[swizzled<kBChunks>(step, b_first / 4 + lane % 4 + 4 * j)].x);
+          b[j] = load_pack<4>(&b_words[b_first / 4 + swizzled<kBChunks>(step, lane % 4 + 4 * j)].x);
 #pragma unroll
         for (int i = 0; i < kM / 8; ++i)
 #pragma unroll
