@@ -127,7 +127,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     int64_t row = core.row(0, h);
     bool inside = row < s.x.count;
     scale[h] = inside ? s.x.inverse[row] * s.logit.factor() * kLog2e : 0;
-    lse[h] = inside && kKind != Kind::sigmoid ? s.x.lse[row] * kLog2e : 0;
+    lse[h] = inside && kKind != Kind::sigmoid ? s.x.shift[row] * kLog2e : 0;
   }
   core.run([&](auto& tile, int64_t first, const float* inverse, const float* col_lse, const uint4* y, bool special) {
     auto weigh = [&]<bool kSpecial>() {
@@ -247,7 +247,7 @@ __global__ void finish_backward_kernel(Stream<T> s, Side<T> key, float* parts, i
   float inverse = s.x.inverse[r], dot = 0, share = 0, cosine = 0, *sum = parts + r * pitch;
   if constexpr (kKeys) {
     cosine = row_cosine(s.x, r, key, r);
-    share = expf(s.logit.factor() * cosine - s.x.lse[r]) - 1;
+    share = expf(s.logit.factor() * cosine - s.x.shift[r]) - 1;
   }
   for (int64_t d = lane; d < s.x.dim; d += kWarp) {
     float g = 0;

@@ -1,10 +1,11 @@
 #pragma once
 
-// Private to kernels/: the streaming core of the contrastive losses. A block owns kRows rows of one side and meets the
-// rows of the other in tiles of kCols, similarities by tensor cores into registers, double buffered by cp.async; the
-// matrix of similarities is never in memory. Each warp has whole rows of a tile, so sums along rows need no other warp.
+// Private to kernels/: the streaming core of the contrastive losses and of top-k. A block owns kRows rows of one side
+// and meets the rows of the other in tiles of kCols, similarities by tensor cores into registers, double buffered by
+// cp.async; the matrix of similarities is never in memory. Each warp has whole rows of a tile, so sums along rows need
+// no other warp.
 //
-//   shared memory   x [kRows, kDepth], y 2 x [kCols, kDepth], the columns' inverse norms and log-sums
+//   shared memory   x [kRows, kDepth], y 2 x [kCols, kDepth], the columns' inverse norms and shifts
 //   bf16            mma.m16n8k16 on the rows as they are: products are exact, norms are applied to the f32 sums
 //   f32             three mma.m16n8k8 in tf32 (a = hi + lo; lo hi, hi lo, hi hi): errors near 2^-22 of a product
 //
@@ -30,8 +31,8 @@ template <class T>
 struct Side {
   const T *first, *second;
   int64_t split, count, dim;
-  const float* inverse;  // [count], 1 / |row|
-  const float* lse;      // [count], backward only
+  const float* inverse;  // [count], 1 / |row|; null: not wanted
+  const float* shift;    // [count], what is taken off similarities, such as a log-sum; null: not wanted
   __device__ const T* row(int64_t i) const { return i < split ? first + i * dim : second + (i - split) * dim; }
 };
 
@@ -118,7 +119,7 @@ class Streamer {
     return int(ceil_div<int64_t>(min(s_.x.dim - int64_t(chunk) * kDepth, int64_t(kDepth)), kStep));
   }
 
-  // body(tile, first column, inverse norms, log-sums, y's last chunk, special) for the block's tiles of columns.
+  // body(tile, first column, inverse norms, shifts, y's last chunk, special) for the block's tiles of columns.
   template <class F>
   __device__ void run(F&& body) {
     int64_t begin = int64_t(blockIdx.y) * s_.tiles, all = ceil_div<int64_t>(s_.y.count, kCols);
@@ -158,8 +159,8 @@ class Streamer {
       float* to = cols_ + step / chunks_ % 2 * 2 * kCols + threadIdx.x;
       int64_t j = col + threadIdx.x;
       int valid = j < s_.y.count ? 4 : 0;
-      copy_async<4>(to, s_.y.inverse + (valid ? j : 0), valid);
-      if (s_.y.lse) copy_async<4>(to + kCols, s_.y.lse + (valid ? j : 0), valid);
+      if (s_.y.inverse) copy_async<4>(to, s_.y.inverse + (valid ? j : 0), valid);
+      if (s_.y.shift) copy_async<4>(to + kCols, s_.y.shift + (valid ? j : 0), valid);
     }
     copy_async_commit();
   }
