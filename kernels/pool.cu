@@ -7,14 +7,14 @@
 
 namespace fovea::kernels {
 
-struct Window {
+struct Covered {
   int begin, end, count;  // the inputs it covers, and how many places an average counts
 };
-struct Axis {
+struct WindowedAxis {
   int kernel, stride, padding, size, out;
   bool count_padding;
 
-  Axis(const PoolAxis& axis, int64_t inputs, int64_t outputs, bool padding_counts)
+  WindowedAxis(const PoolAxis& axis, int64_t inputs, int64_t outputs, bool padding_counts)
       : kernel(int(axis.kernel)),
         stride(int(axis.stride)),
         padding(int(axis.padding)),
@@ -22,7 +22,7 @@ struct Axis {
         out(int(outputs)),
         count_padding(padding_counts) {}
 
-  __device__ Window window(int o) const {
+  __device__ Covered window(int o) const {
     if (kernel == 0) {
       const int begin = int(int64_t(o) * size / out), end = int((int64_t(o + 1) * size + out - 1) / out);
       return {begin, end, end - begin};
@@ -32,7 +32,7 @@ struct Axis {
     return {first, last, count_padding ? min(end, size + padding) - begin : last - first};
   }
   // The windows [begin, end) that cover input i.
-  __device__ Window covering(int i) const {
+  __device__ Covered covering(int i) const {
     if (kernel == 0) return {int(int64_t(i) * out / size), int((int64_t(i + 1) * out - 1) / size) + 1, 0};
     const int first = i + padding - kernel + 1;
     return {first > 0 ? (first + stride - 1) / stride : 0, min(out, (i + padding) / stride + 1), 0};
@@ -45,7 +45,7 @@ struct PoolPlace {
   int64_t c;
 };
 struct PoolGeometry {
-  Axis rows, cols;
+  WindowedAxis rows, cols;
   int64_t c;
 
   explicit PoolGeometry(const Pool2dShape& s)
@@ -73,7 +73,7 @@ struct MaxPool {
   template <int N>
   __device__ void run(int64_t i) const {
     const PoolPlace p = at.place(i, at.rows.out, at.cols.out);
-    const Window row = at.rows.window(p.y), col = at.cols.window(p.x);
+    const Covered row = at.rows.window(p.y), col = at.cols.window(p.x);
     auto best = load_values<N>(x + at.input(p, row.begin, col.begin));
     auto place = splat<N>(Index(0));
     for (int iy = row.begin; iy < row.end; ++iy)
@@ -105,7 +105,7 @@ struct MaxPoolGradient {
   template <int N>
   __device__ void run(int64_t i) const {
     const PoolPlace p = at.place(i, at.rows.size, at.cols.size);
-    const Window rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
+    const Covered rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
     auto sum = splat<N>(0.0f);
     for (int oy = rows.begin; oy < rows.end; ++oy) {
       const int row = p.y - at.rows.window(oy).begin;
@@ -137,7 +137,7 @@ struct AvgPool {
   template <int N>
   __device__ void run(int64_t i) const {
     const PoolPlace p = at.place(i, at.rows.out, at.cols.out);
-    const Window row = at.rows.window(p.y), col = at.cols.window(p.x);
+    const Covered row = at.rows.window(p.y), col = at.cols.window(p.x);
     auto sum = splat<N>(0.0f);
     for (int iy = row.begin; iy < row.end; ++iy)
 #pragma unroll 4
@@ -166,7 +166,7 @@ struct AvgPoolGradient {
   template <int N>
   __device__ void run(int64_t i) const {
     const PoolPlace p = at.place(i, at.rows.size, at.cols.size);
-    const Window rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
+    const Covered rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
     auto sum = splat<N>(0.0f);
     for (int oy = rows.begin; oy < rows.end; ++oy)
       for (int ox = cols.begin; ox < cols.end; ++ox) {

@@ -52,29 +52,29 @@ struct Extreme {
   static __device__ float result(float extreme, double) { return extreme; }
 };
 
-struct Place {
+struct IndexedValue {
   int64_t index;
   float value;
   float unused = 0;
 };
 struct ArgmaxBase {
-  using Value = Place;
+  using Value = IndexedValue;
   using Result = int64_t;
   static constexpr bool kReadsA = false;
-  static __device__ Place identity() { return {INT64_MAX, -INFINITY}; }
-  static __device__ Place combine(Place a, Place b) {
+  static __device__ IndexedValue identity() { return {INT64_MAX, -INFINITY}; }
+  static __device__ IndexedValue combine(IndexedValue a, IndexedValue b) {
     const bool a_nan = a.value != a.value, b_nan = b.value != b.value, first = a.index < b.index;
     const bool a_wins = a_nan ? !b_nan || first : !b_nan && (a.value > b.value || (a.value == b.value && first));
     return a_wins ? a : b;
   }
-  static __device__ int64_t result(Place place, double) { return place.index; }
+  static __device__ int64_t result(IndexedValue place, double) { return place.index; }
 };
 struct JoinPlaces : ArgmaxBase {
-  static __device__ Place value(Place part, float, int64_t) { return part; }
+  static __device__ IndexedValue value(IndexedValue part, float, int64_t) { return part; }
 };
 struct Argmax : ArgmaxBase {
   using Join = JoinPlaces;
-  static __device__ Place value(float x, float, int64_t r) { return {r, x}; }
+  static __device__ IndexedValue value(float x, float, int64_t r) { return {r, x}; }
 };
 
 template <class R>

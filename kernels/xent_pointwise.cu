@@ -30,13 +30,6 @@ void pointwise_loss(Cuda& ctx, PointwiseLoss loss, const T* x, const T* t, accum
 
 constexpr int kThreads = 256;
 constexpr int64_t kChunk = 8192;
-struct Plus {
-  template <class A>
-  __device__ A operator()(A a, A b) const {
-    return a + b;
-  }
-};
-
 template <class Loss, class T>
 __global__ void pointwise_sums(Loss loss, const T* x, const T* t, float* sums, int64_t n, bool packed) {
   constexpr int N = kPack<T>;
@@ -54,14 +47,14 @@ __global__ void pointwise_sums(Loss loss, const T* x, const T* t, float* sums, i
   }
 #pragma unroll 4
   for (int64_t i = packs_end + threadIdx.x; i < end; i += kThreads) sum += loss.f(to_float(x[i]), to_float(t[i]));
-  sum = group_reduce<kThreads>(sum, shared, Plus());
+  sum = group_reduce<kThreads>(sum, shared, SumOf());
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 static __global__ void join_sums(const float* sums, int64_t count, double scale, float* y) {
   __shared__ double shared[kThreads / kWarp];
   double sum = 0;
   for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += double(sums[i]);
-  sum = group_reduce<kThreads>(sum, shared, Plus());
+  sum = group_reduce<kThreads>(sum, shared, SumOf());
   if (threadIdx.x == 0) *y = float(scale * sum);
 }
 template <class T>
