@@ -177,11 +177,25 @@ void through_float(const MatmulSizes& s, const bf16* a, const bf16* b, Out* c, c
   if constexpr (!std::is_same_v<Out, float>) cast(cpu(), wide_c, c, count);
 }
 
+// c = beta c + residual
+template <class T, class Out>
+void add_residual(int64_t n, const MatmulOutput<T>& output, const T* residual, Out* c) {
+  using Acc = accumulator_t<T>;
+#pragma omp parallel for if (n > kParallelGrain)
+  for (int64_t i = 0; i < n; ++i) c[i] = Out((output.beta != 0 ? Acc(output.beta) * Acc(c[i]) : 0) + Acc(residual[i]));
+}
+
 }  // namespace
 
 template <class T, class Out>
 void matmul(Cpu&, const MatmulSizes& s, const T* a, const T* b, Out* c, const MatmulOutput<T>& output) {
   if (s.m == 0 || s.n == 0 || s.batch == 0) return;
+  if (output.residual) {  // becomes what is there already
+    int64_t matrices = s.stride_c == 0 ? 1 : s.batch;
+    for (int64_t i = 0; i < matrices; ++i)
+      add_residual(s.m * s.n, output, output.residual + i * s.stride_c, c + i * s.stride_c);
+    return matmul(cpu(), s, a, b, c, MatmulOutput<T>{output.alpha, 1, output.bias, output.epilogue});
+  }
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>) {
     bool plain = s.k > 0 && plain_output(s, output.alpha, output.beta), large = s.m * s.n * s.k * s.batch > kTiny;

@@ -20,18 +20,19 @@ struct MatmulSizes {
 
 enum class Epilogue { none, relu, gelu };  // gelu is the exact one, x (1 + erf(x / sqrt 2)) / 2
 
-// What happens to the product on its way out: C = epilogue(alpha op(A) op(B) + beta C + bias). With beta = 0, C is not
-// read.
+// What happens to the product on its way out: C = epilogue(alpha op(A) op(B) + beta C + bias + residual). With beta =
+// 0, C is not read.
 template <class T>
 struct MatmulOutput {
   double alpha = 1, beta = 0;
   const accumulator_t<T>* bias = nullptr;  // [n], added to every row; null: none
   Epilogue epilogue = Epilogue::none;
+  const T* residual = nullptr;  // laid out as C is, added before the epilogue; null: none
 };
 
-// C[m, n] from A and B. T float, double or bf16, Out the same or, for bf16, float. Sums in accumulator_t<T>, in an
-// order that depends neither on the number of threads nor on the batch.                 reads m k + k n, writes m n for
-// each matrix
+// C[m, n] from A and B. T float, double or bf16, Out the same or, for bf16, float. Sums in accumulator_t<T>. On the CPU
+// their order depends neither on the number of threads nor on the batch; on CUDA it depends on the sizes and the device
+// alone, and f32 operands are rounded as precision.h has it.      reads m k + k n, writes m n for each matrix
 template <class T, class Out>
 void matmul(Cpu&, const MatmulSizes& sizes, const T* a, const T* b, Out* c, const MatmulOutput<T>& output = {});
 template <class T, class Out>

@@ -7,63 +7,22 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/matmul_case.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
+using namespace fovea::testing;
 
 namespace {
 
-std::vector<double> numbers(int64_t n, uint32_t seed) {
-  std::vector<double> v(static_cast<size_t>(n));
-  uint32_t state = seed * 2654435761u + 1;
-  for (double& x : v) {
-    state = state * 1664525u + 1013904223u;
-    x = double(float(bf16(float(state >> 8) / float(1 << 23) - 1)));  // exact in every type
-  }
-  return v;
-}
-
-template <class T>
-std::vector<T> as(const std::vector<double>& v) {
-  std::vector<T> out;
-  for (double x : v) out.push_back(T(float(x)));
-  return out;
-}
-
-double activate(double x, Epilogue epilogue) {
-  if (epilogue == Epilogue::relu) return std::max(x, 0.0);
-  return epilogue == Epilogue::gelu ? 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))) : x;
-}
-
-// The largest error against the formula, in units of the sum of the absolute values that went in.
 template <class T, class Out>
-double error(MatmulSizes s, MatmulOutput<T> output, bool with_bias) {
-  int64_t count_a = s.m * s.k + (s.batch - 1) * s.stride_a, count_b = s.k * s.n + (s.batch - 1) * s.stride_b,
-          count_c = s.m * s.n + (s.batch - 1) * s.stride_c;
-  std::vector<double> a = numbers(count_a, 1), b = numbers(count_b, 2), c = numbers(count_c, 3), bias = numbers(s.n, 4);
-  std::vector<T> typed_a = as<T>(a), typed_b = as<T>(b);
-  std::vector<Out> typed_c = as<Out>(c);
-  auto typed_bias = as<accumulator_t<T>>(bias);
-  if (with_bias) output.bias = typed_bias.data();
-  matmul(cpu(), s, typed_a.data(), typed_b.data(), typed_c.data(), output);
-
-  std::vector<double> sum(c.size()), size(c.size());
-  for (size_t i = 0; i < c.size(); ++i) sum[i] = output.beta * c[i], size[i] = 1 + std::abs(sum[i]);
-  for (int64_t r = 0; r < s.batch; ++r)
-    for (int64_t i = 0; i < s.m; ++i)
-      for (int64_t j = 0; j < s.n; ++j)
-        for (int64_t x = 0; x < s.k; ++x) {
-          double left = a[size_t(r * s.stride_a + (s.transpose_a ? x * s.m + i : i * s.k + x))];
-          double right = b[size_t(r * s.stride_b + (s.transpose_b ? j * s.k + x : x * s.n + j))];
-          size_t at = size_t(r * s.stride_c + i * s.n + j);
-          sum[at] += output.alpha * left * right, size[at] += std::abs(output.alpha * left * right);
-        }
-  double worst = 0;
-  for (size_t i = 0; i < c.size(); ++i) {
-    double wanted = activate(sum[i] + (with_bias ? bias[i % size_t(s.n)] : 0), output.epilogue);
-    worst = std::max(worst, std::abs(wanted - double(accumulator_t<Out>(typed_c[i]))) / size[i]);
-  }
-  return worst;
+double error(MatmulSizes s, MatmulOutput<T> output, bool with_bias, bool with_residual = false) {
+  MatmulCase<T, Out> test{s, output, with_bias, with_residual};
+  std::vector<Out> c = test.c;
+  if (with_bias) output.bias = test.bias.data();
+  if (with_residual) output.residual = test.residual.data();
+  matmul(cpu(), s, test.a.data(), test.b.data(), c.data(), output);
+  return test.error(c);
 }
 
 template <class T, class Out>
@@ -92,8 +51,8 @@ TEST_CASE("matmul of bf16 can give float", "[kernels][matmul]") {
   for (Size size : kSizes) CHECK(error<bf16, float>({size.m, size.n, size.k, false, true}, {}, true) < 1e-6);
 }
 
-TEMPLATE_TEST_CASE("matmul scales, adds to what is there, adds a bias and applies the epilogue", "[kernels][matmul]",
-                   float, double, bf16) {
+TEMPLATE_TEST_CASE("matmul scales, adds to what is there, adds a bias and a residual and applies the epilogue",
+                   "[kernels][matmul]", float, double, bf16) {
   for (Size size : kSizes)
     for (Epilogue epilogue : {Epilogue::none, Epilogue::relu, Epilogue::gelu})
       for (double beta : {0.0, 1.0, -0.5}) {
@@ -102,6 +61,8 @@ TEMPLATE_TEST_CASE("matmul scales, adds to what is there, adds a bias and applie
         CHECK(error<TestType, TestType>(s, {.alpha = 0.75, .beta = beta, .epilogue = epilogue}, true) <
               tolerance<TestType, TestType>());
         CHECK(error<TestType, TestType>(s, {.epilogue = epilogue}, epilogue != Epilogue::none) <
+              tolerance<TestType, TestType>());
+        CHECK(error<TestType, TestType>(s, {.beta = beta, .epilogue = epilogue}, beta == 0, true) <
               tolerance<TestType, TestType>());
       }
 }
@@ -139,7 +100,7 @@ TEMPLATE_TEST_CASE("blocks give the same product on every instruction set", "[ke
     if (I > isa()) return;
     for (Size size : kSizes)
       for (bool accumulate : {false, true}) {
-        std::vector<T> a = as<T>(numbers(size.m * size.k, 1)), b = as<T>(numbers(size.n * size.k, 2));
+        std::vector<T> a = as<T>(exact_numbers(size.m * size.k, 1)), b = as<T>(exact_numbers(size.n * size.k, 2));
         std::vector<T> c(size_t(size.m * (size.n + 2)), T(1));  // rows with two elements that must stay
         std::vector<T> panels(size_t(Tile<I, T>::panels(size.n) * Tile<I, T>::kCols * size.k));
         pack_panels<I>(size.k, size.n, b.data(), 1, size.k, T(2), panels.data());
@@ -167,7 +128,8 @@ TEMPLATE_TEST_CASE("the way back through bias and ReLU", "[kernels][matmul]", fl
   using T = TestType;
   for (int64_t rows : {0, 1, 33, 3000})
     for (int64_t cols : {1, 37}) {
-      std::vector<double> y = numbers(rows * cols, 1), dy = numbers(rows * cols, 2), wanted(size_t(cols), 0.0);
+      std::vector<double> y = exact_numbers(rows * cols, 1), dy = exact_numbers(rows * cols, 2),
+                          wanted(size_t(cols), 0.0);
       std::vector<T> typed_y = as<T>(y), typed_dy = as<T>(dy), dz(y.size()), unmasked(y.size());
       std::vector<accumulator_t<T>> bias(size_t(cols), 7), sums(size_t(cols), 7);
       epilogue_backward(cpu(), rows, cols, typed_y.data(), typed_dy.data(), dz.data(), bias.data());

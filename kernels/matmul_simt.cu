@@ -1,0 +1,160 @@
+// Matrix products in f32 proper, without tensor cores: every product and sum is one fused multiply-add in f32, in the
+// order of k.
+//
+// The same ring of buffers as matmul_mma.cu; behind it each thread keeps a tile of C in registers, 8 rows by 8 (small:
+// 4) columns. For four k it reads 16 (12) 16-byte words of shared memory and does 256 (128) multiply-adds. The lanes of
+// a warp are 4 down and 8 across: eight lanes read eight different chunks of B, which never share a bank, and the same
+// chunk of A, which is read once. An operand whose k runs along its rows is read four k at once; one whose k runs
+// across, four columns at once. Neither is transposed on the way.
+//
+//   large  128 x 128 tile, 8 warps of 32 x 64, k in pieces of 16, 4 buffers: 64 KiB, 2 blocks on a multiprocessor
+//   small  64 x 64 tile, 4 warps of 32 x 32, pieces of 32, 3 buffers: 48 KiB
+//
+// Reads A n / kCols times and B m / kRows times through the second cache, writes C once.
+#include <fovea/kernels/matmul.cuh>
+
+namespace fovea::kernels::gemm {
+namespace {
+
+constexpr int kLanesDown = 4, kLanesAcross = 8;
+
+struct Large {
+  static constexpr int kTile = kLargeTile, kDepth = kLargeDepth / 4, kTall = 8, kWide = 8, kStages = 4, kBlocks = 2;
+};
+struct Small {
+  static constexpr int kTile = kSmallTile, kDepth = kSmallDepth / 4, kTall = 8, kWide = 4, kStages = 3, kBlocks = 3;
+};
+template <class Shape>
+struct Traits : Shape {
+  static constexpr int kWarpRows = kLanesDown * Shape::kTall, kWarpCols = kLanesAcross * Shape::kWide,
+                       kWarpsAcross = Shape::kTile / kWarpCols,
+                       kThreads = Shape::kTile / kWarpRows * kWarpsAcross * kWarp;
+};
+
+// Which rows (columns) of a warp's tile belong to a lane at place `at` of `lanes`. When k runs along the rows the lanes
+// share every eight rows, whose chunks lie in different banks and, for all rows of a lane, permuted alike; else each
+// takes four neighbours.
+template <bool kAlongK>
+__device__ int place(int i, int at, int lanes) {
+  int each = kAlongK ? 8 / lanes : 4;
+  return i / each * each * lanes + at * each + i % each;
+}
+
+// sum += A B over kStep neighbouring k from `k`. A's part is read whole, B's bit by bit.
+template <class TileA, class TileB, bool kTransposeA, bool kTransposeB, int kStep, int kTall, int kWide>
+__device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const char* tile_b, int row, int col, int k,
+                         int down, int across) {
+  using Along = Pack<float, kStep>;
+  using Across = Pack<float, 4>;
+  float a[kStep][kTall];
+  if constexpr (kTransposeA) {
+#pragma unroll
+    for (int z = 0; z < kStep; ++z)
+#pragma unroll
+      for (int y = 0; y < kTall; y += 4) {
+        Across four = load_pack<4>(&TileA::element(tile_a, k + z, row + place<false>(y, down, kLanesDown)));
+#pragma unroll
+        for (int j = 0; j < 4; ++j) a[z][y + j] = four[j];
+      }
+  } else {
+#pragma unroll
+    for (int y = 0; y < kTall; ++y) {
+      Along x = load_pack<kStep>(&TileA::element(tile_a, row + place<true>(y, down, kLanesDown), k));
+#pragma unroll
+      for (int z = 0; z < kStep; ++z) a[z][y] = x[z];
+    }
+  }
+  if constexpr (kTransposeB) {
+#pragma unroll
+    for (int x = 0; x < kWide; ++x) {
+      Along b = load_pack<kStep>(&TileB::element(tile_b, col + place<true>(x, across, kLanesAcross), k));
+#pragma unroll
+      for (int z = 0; z < kStep; ++z)
+#pragma unroll
+        for (int y = 0; y < kTall; ++y) sum[y][x] = fmaf(a[z][y], b[z], sum[y][x]);
+    }
+  } else {
+#pragma unroll
+    for (int z = 0; z < kStep; ++z)
+#pragma unroll
+      for (int x = 0; x < kWide; x += 4) {
+        Across b = load_pack<4>(&TileB::element(tile_b, k + z, col + place<false>(x, across, kLanesAcross)));
+#pragma unroll
+        for (int y = 0; y < kTall; ++y)
+#pragma unroll
+          for (int j = 0; j < 4; ++j) sum[y][x + j] = fmaf(a[z][y], b[j], sum[y][x + j]);
+      }
+  }
+}
+
+template <class Shape, bool kTransposeA, bool kTransposeB>
+__global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
+    simt_kernel(const __grid_constant__ Job<float> job) {
+  using S = Traits<Shape>;
+  using P = Pieces<float, kTransposeA, kTransposeB, false, S::kTile, S::kTile, S::kDepth, S::kThreads>;
+  constexpr int kStep = kTransposeA && kTransposeB ? 2 : 4;  // there 4 need more registers than there are
+  constexpr int kStages = S::kStages, kTall = S::kTall, kWide = S::kWide;
+  extern __shared__ __align__(128) char shared[];
+  const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp;
+  const int down = lane / kLanesAcross, across = lane % kLanesAcross;
+  const int warp_row = warp / S::kWarpsAcross * S::kWarpRows, warp_col = warp % S::kWarpsAcross * S::kWarpCols;
+  __shared__ Share share;  // not in registers, of which the loop wants all
+  if (threadIdx.x == 0) share = share_of<S::kTile, S::kTile, S::kDepth>(job, blockIdx.x);
+  __syncthreads();
+  const int count = share.end - share.begin;
+
+  P pieces(job, share);
+#pragma unroll 1
+  for (int i = 0; i < kStages - 1; ++i) {
+    if (i < count) pieces.load(shared + i * P::kBytes);
+    copy_async_commit();
+  }
+  float sum[kTall][kWide] = {};
+  int used = 0;  // buffer
+  for (int i = kStages - 1; i < count + kStages - 1; ++i) {
+    copy_async_wait<kStages - 2>();
+    __syncthreads();
+    if (i < count) pieces.load(shared + (used == 0 ? kStages - 1 : used - 1) * P::kBytes);
+    copy_async_commit();
+
+    const char *tile_a = shared + used * P::kBytes, *tile_b = tile_a + P::TileA::kBytes;
+    used = used + 1 == kStages ? 0 : used + 1;
+#pragma unroll 1
+    for (int chunk = 0; chunk < S::kDepth; chunk += 4)
+#pragma unroll
+      for (int k = 0; k < 4; k += kStep)
+        multiply<typename P::TileA, typename P::TileB, kTransposeA, kTransposeB, kStep>(
+            sum, tile_a, tile_b, warp_row, warp_col, chunk + k, down, across);
+  }
+
+  copy_async_wait<0>();
+  __syncthreads();
+  using Out = Stage<S::kWarpRows, S::kWarpCols>;
+  float* stage = reinterpret_cast<float*>(shared + warp * Out::kBytes);
+#pragma unroll
+  for (int y = 0; y < kTall; ++y)
+#pragma unroll
+    for (int x = 0; x < kWide; ++x)
+      *Out::at(stage, place<!kTransposeA>(y, down, kLanesDown), place<kTransposeB>(x, across, kLanesAcross)) =
+          sum[y][x];
+  __syncwarp();
+  store_stage<S::kWarpRows, S::kWarpCols>(job, share, share.row + warp_row, share.col + warp_col, stage);
+}
+
+template <class Shape>
+void start(Cuda& ctx, const Job<float>& job, const MatmulSizes& s) {
+  with_flags(s, [&](auto a, auto b) {
+    using S = Traits<Shape>;
+    using P = Pieces<float, a, b, false, S::kTile, S::kTile, S::kDepth, S::kThreads>;
+    constexpr size_t kShared = std::max(P::kBytes * S::kStages, S::kTile * S::kTile * 4);
+    launch(ctx, simt_kernel<Shape, a, b>, blocks_of<S::kTile, S::kTile>(job), S::kThreads, kShared, job);
+  });
+}
+
+}  // namespace
+
+void simt_matmul(Cuda& ctx, const Job<float>& job, const MatmulSizes& s, bool large) {
+  large ? start<Large>(ctx, job, s) : start<Small>(ctx, job, s);
+}
+
+}  // namespace fovea::kernels::gemm
