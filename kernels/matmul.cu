@@ -155,6 +155,7 @@ __global__ void epilogue_backward_kernel(int64_t rows, int64_t cols, int64_t run
   if (!partial) return;
 #pragma unroll
   for (int i = 0; i < N; ++i) joined[threadIdx.y][i * kWarp + threadIdx.x] = sum[i];
+  __syncwarp();
   __syncthreads();
   for (int i = int(threadIdx.y); i < N; i += kThreadRows) {
     if (col + i >= cols) break;
