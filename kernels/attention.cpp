@@ -11,7 +11,8 @@
 namespace fovea::kernels {
 namespace {
 
-constexpr int64_t kStrip = 48;  // queries that are in work at once, a multiple of every Tile::kRows
+// Strips of kStrip queries against all keys are in work at once, one (batch, head) a thread.
+constexpr int64_t kStrip = 48;  // a multiple of every Tile::kRows
 
 // Sizes that follow from the shape, and how one thread's scratch memory is cut up.
 template <Isa I, class T>
@@ -67,6 +68,20 @@ void for_each_strip(const Attention& s, int64_t batch, F&& body) {
   }
 }
 
+// s = 0 where dropped, else s / (1 - dropout), for queries [first, first + rows) of a head.
+template <class T>
+void drop(const Attention& shape, int64_t head, int64_t first, T* s, int64_t ld, int64_t rows, int64_t cols) {
+  const float keep = float(1 - shape.dropout);
+  const T factor = keep > 0 ? 1 / T(keep) : T(0);
+  for (int64_t r = 0; r < rows; ++r, s += ld) {
+    for (int64_t c = 0; c < cols; c += 2) {
+      const Philox4 draw = attention_draw(shape, head, first + r, c);
+      const uint32_t* word = draw.word + (first + r) % 2 * 2;
+      for (int64_t k = 0; k < 2 && c + k < cols; ++k) s[c + k] *= uniform_from(word[k]) < keep ? factor : T(0);
+    }
+  }
+}
+
 template <Isa I, class T>
 void forward(const Attention& s, const T* qkv, T* y, accumulator_t<T>* lse) {
   using Acc = accumulator_t<T>;
@@ -86,6 +101,7 @@ void forward(const Attention& s, const T* qkv, T* y, accumulator_t<T>* lse) {
                    packed<I>(static_cast<const Acc*>(keys_t), l.dim), logits, l.ld_keys, false);
       strip_softmax<I>(logits, l.ld_keys, rows, keys, Acc(s.scale), allowed, inverse,
                        lse + (batch * s.heads + head) * l.tokens + i);
+      if (s.dropout > 0) drop(s, batch * s.heads + head, i, logits, l.ld_keys, rows, keys);
       tile_gemm<I>(rows, l.ld, keys, Left<Acc>{logits, l.ld_keys, 1}, Right<Acc>{values, l.ld, Block::kCols}, sums,
                    l.ld, false);
       store_rows<I>(sums, l.ld, rows, l.dim, inverse, y + ((batch * l.tokens + i) * s.heads + head) * l.dim,
@@ -123,9 +139,17 @@ void backward(const Attention& s, const T* qkv, const T* y, const accumulator_t<
                    l.ld_keys, false);
       strip_probabilities<I>(p, l.ld_keys, rows, keys, Acc(s.scale), allowed,
                              lse + (batch * s.heads + head) * l.tokens + i);
-      tile_gemm<I>(keys, l.ld, rows, Left<Acc>{p, 1, l.ld_keys}, Right<Acc>{dout, l.ld, Block::kCols}, dv, l.ld, true);
+      const Acc* kept = p;
+      if (s.dropout > 0) {
+        std::copy_n(p, rows * l.ld_keys, dp);
+        drop(s, batch * s.heads + head, i, dp, l.ld_keys, rows, keys);
+        kept = dp;
+      }
+      tile_gemm<I>(keys, l.ld, rows, Left<Acc>{kept, 1, l.ld_keys}, Right<Acc>{dout, l.ld, Block::kCols}, dv, l.ld,
+                   true);
       tile_gemm<I>(rows, keys, l.dim, Left<Acc>{dout, l.ld, 1}, packed<I>(static_cast<const Acc*>(values_t), l.dim), dp,
                    l.ld_keys, false);
+      if (s.dropout > 0) drop(s, batch * s.heads + head, i, dp, l.ld_keys, rows, keys);
       strip_slopes<I>(p, dp, l.ld_keys, rows, keys, Acc(s.scale), delta);
       tile_gemm<I>(rows, l.ld, keys, Left<Acc>{dp, l.ld_keys, 1}, Right<Acc>{k, l.ld, Block::kCols}, dq, l.ld, false);
       tile_gemm<I>(keys, l.ld, rows, Left<Acc>{dp, 1, l.ld_keys}, Right<Acc>{own_q, l.ld, Block::kCols}, dk, l.ld,

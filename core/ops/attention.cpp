@@ -19,18 +19,26 @@ Tensor attention(const Tensor& qkv, const AttentionOptions& options) {
         "attention: want a u8 key_mask {} on {}, got {} {} on {}", mask_shape, qkv.device(),
         name_of(mask.defined() ? mask.dtype() : Dtype::u8), mask.defined() ? mask.shape() : mask_shape,
         mask.defined() ? mask.device() : qkv.device());
+  check(options.dropout >= 0 && options.dropout <= 1, "attention: want a dropout in [0, 1], got {}", options.dropout);
 
   Tensor packed = qkv.detach();
   if (autocast_enabled() && packed.dtype() == Dtype::f32) packed = packed.to(Dtype::bf16);
+  Generator& generator = options.generator ? *options.generator : default_generator();
+  const int64_t draws =
+      options.dropout > 0 ? 4 * qkv.size(0) * qkv.size(3) * kernels::attention_counters(qkv.size(1)) : 0;
   auto shape = [batch = qkv.size(0), tokens = qkv.size(1), heads = qkv.size(3), dim = qkv.size(4),
-                causal = options.causal, scale = options.scale](const Tensor& keys) {
+                causal = options.causal, scale = options.scale, dropout = options.dropout, seed = generator.seed(),
+                offset = generator.advance(draws)](const Tensor& keys) {
     return kernels::Attention{batch,
                               tokens,
                               heads,
                               dim,
                               scale != 0 ? scale : 1 / std::sqrt(double(dim)),
                               causal,
-                              keys.defined() ? keys.data<uint8_t>() : nullptr};
+                              keys.defined() ? keys.data<uint8_t>() : nullptr,
+                              dropout,
+                              seed,
+                              offset};
   };
   Tensor y = Tensor::empty({qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)}, packed.dtype(), qkv.device());
   Tensor lse = Tensor::empty({qkv.size(0), qkv.size(3), qkv.size(1)},

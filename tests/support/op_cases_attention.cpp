@@ -10,6 +10,14 @@ std::vector<OpCase> attention_cases() {
       return attention(in[0], all);
     };
   };
+  auto dropped = [heads](AttentionOptions options) {
+    return [=](const Inputs& in) {
+      Generator generator(5, 11);
+      AttentionOptions all = options;
+      all.generator = &generator;
+      return heads(all)(in);
+    };
+  };
   return {
       {"attention", {{{2, 5, 3, 2, 4}}}, heads()},
       {"attention of one token", {{{2, 1, 3, 1, 3}}}, heads()},
@@ -19,6 +27,8 @@ std::vector<OpCase> attention_cases() {
       {"attention causal over two strips", {{{1, 53, 3, 1, 2}}}, heads({.causal = true})},
       {"attention with masked keys", {{{3, 9, 3, 2, 4}}, {{3, 9}, Fill::mask}}, heads()},
       {"attention causal with masked keys", {{{3, 9, 3, 2, 4}}, {{3, 9}, Fill::mask}}, heads({.causal = true})},
+      {"attention with dropout", {{{2, 7, 3, 2, 4}}}, dropped({.dropout = 0.3})},
+      {"attention causal with dropout", {{{1, 53, 3, 2, 3}}}, dropped({.causal = true, .dropout = 0.5})},
       {"attention of an empty batch", {{{0, 4, 3, 2, 4}}}, heads()},
   };
 }
