@@ -6,10 +6,11 @@
 //             row of the input that they read is loaded once, into registers. Also the gradient of the input for
 //             stride 1, which is the convolution of dy with the kernel turned around.
 //   any       one output, or one element of the input's gradient, and its taps
-//   weights   a block sums a row of taps over its part of the points; the parts are added in order by a second kernel
+//   weights   a block sums 3 x 3 taps, or a row of taps, over its part of the points; the parts are added in order by a
+//             second kernel
 //
 // Bytes: forward and gradient of the input read and write each image once, from memory; the gradient of the weight
-// reads x and dy once for each row of the kernel, mostly from the second-level cache.
+// reads x and dy once, 5 x 5 and 7 x 7 kernels once for each of their rows, mostly from the second-level cache.
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/conv_cuda.cuh>
 
@@ -47,47 +48,53 @@ __global__ void taps_first_kernel(const float* from, int channels, int taps, boo
   }
 }
 
+// A thread makes `rows` rows of its strip one after the other, so that they find the input rows that they share in the
+// first-level cache.
 template <class T, int kWidth, int kStride>
 __global__ __launch_bounds__(kThreads) void strip_kernel(const T* x, const float* weight, const float* bias, T* y,
-                                                         Line line_h, Line line_w, int channels, int64_t count) {
+                                                         Line line_h, Line line_w, int channels, int rows,
+                                                         int64_t count) {
   constexpr int kVec = kPack<T>, kColumns = (kStrip - 1) * kStride + kWidth;
-  const int packs = channels / kVec, strips = ceil_div(line_w.out, kStrip);
+  const int packs = channels / kVec, strips = ceil_div(line_w.out, kStrip), stripes = ceil_div(line_h.out, rows);
   for (int64_t at = int64_t(blockIdx.x) * kThreads + threadIdx.x; at < count; at += int64_t(gridDim.x) * kThreads) {
     int64_t rest = at / packs;
     const int channel = int(at - rest * packs) * kVec;
     const int j0 = int(rest % strips) * kStrip;
     rest /= strips;
-    const int i = int(rest % line_h.out);
-    const int64_t n = rest / line_h.out;
+    const int64_t n = rest / stripes;
+    const int first = int(rest - n * stripes) * rows, last = std::min(first + rows, line_h.out);
+    const int column0 = j0 * kStride - line_w.pad;
+    const T* image = x + (n * line_h.in * line_w.in + column0) * channels + channel;
+    T* to = y + ((n * line_h.out + first) * line_w.out + j0) * channels + channel;
 
-    Pack<float, kVec> sum[kStrip]{};
-    if (bias)
+    for (int i = first; i < last; ++i, to += int64_t(line_w.out) * channels) {
+      Pack<float, kVec> sum[kStrip]{};
+      if (bias)
 #pragma unroll
-      for (int o = 0; o < kStrip; ++o) sum[o] = load_floats<kVec>(bias + channel);
-    for (int r = 0; r < line_h.kernel; ++r) {
-      const int row = i * kStride - line_h.pad + r;
-      if (unsigned(row) >= unsigned(line_h.in)) continue;
-      const T* from = x + (n * line_h.in + row) * line_w.in * channels + channel;
-      const int first = j0 * kStride - line_w.pad;
-      Pack<T, kVec> pixels[kColumns];
+        for (int o = 0; o < kStrip; ++o) sum[o] = load_floats<kVec>(bias + channel);
+      for (int r = 0; r < line_h.kernel; ++r) {
+        const int row = i * kStride - line_h.pad + r;
+        if (unsigned(row) >= unsigned(line_h.in)) continue;
+        const T* from = image + int64_t(row) * line_w.in * channels;
+        Pack<T, kVec> pixels[kColumns];
 #pragma unroll
-      for (int column = 0; column < kColumns; ++column) {
-        const bool inside = unsigned(first + column) < unsigned(line_w.in);
-        pixels[column] = inside ? load_pack<kVec>(from + int64_t(first + column) * channels) : Pack<T, kVec>{};
+        for (int column = 0; column < kColumns; ++column) {
+          const bool inside = unsigned(column0 + column) < unsigned(line_w.in);
+          pixels[column] = inside ? load_pack<kVec>(from + column * channels) : Pack<T, kVec>{};
+        }
+#pragma unroll
+        for (int q = 0; q < kWidth; ++q) {
+          const auto factor = load_floats<kVec>(weight + (r * kWidth + q) * channels + channel);
+#pragma unroll
+          for (int o = 0; o < kStrip; ++o)
+#pragma unroll
+            for (int e = 0; e < kVec; ++e) sum[o][e] = fmaf(to_float(pixels[o * kStride + q][e]), factor[e], sum[o][e]);
+        }
       }
 #pragma unroll
-      for (int q = 0; q < kWidth; ++q) {
-        const auto factor = load_floats<kVec>(weight + (r * kWidth + q) * channels + channel);
-#pragma unroll
-        for (int o = 0; o < kStrip; ++o)
-#pragma unroll
-          for (int e = 0; e < kVec; ++e) sum[o][e] = fmaf(to_float(pixels[o * kStride + q][e]), factor[e], sum[o][e]);
-      }
+      for (int o = 0; o < kStrip; ++o)
+        if (j0 + o < line_w.out) store_floats(to + int64_t(o) * channels, sum[o]);
     }
-    T* to = y + ((n * line_h.out + i) * line_w.out + j0) * channels + channel;
-#pragma unroll
-    for (int o = 0; o < kStrip; ++o)
-      if (j0 + o < line_w.out) store_floats(to + int64_t(o) * channels, sum[o]);
   }
 }
 
@@ -100,8 +107,8 @@ __device__ int source(const Line& line, int i, int r) {
 }
 
 template <class T, int kVec, bool kBackward>
-__global__ __launch_bounds__(kThreads) void any_kernel(const T* from, const float* weight, const float* bias, T* to,
-                                                       Line line_h, Line line_w, int channels, int64_t count) {
+__global__ __launch_bounds__(kThreads, 4) void any_kernel(const T* from, const float* weight, const float* bias, T* to,
+                                                          Line line_h, Line line_w, int channels, int64_t count) {
   const int packs = channels / kVec;
   const int h = kBackward ? line_h.in : line_h.out, w = kBackward ? line_w.in : line_w.out;
   const int from_h = kBackward ? line_h.out : line_h.in, from_w = kBackward ? line_w.out : line_w.in;
@@ -124,45 +131,53 @@ __global__ __launch_bounds__(kThreads) void any_kernel(const T* from, const floa
   }
 }
 
-// parts[part][tap][channel]: the sums of one part of the points. A block has `lanes` packs of channels and kTaps
-// neighbouring taps of a row of the kernel; its threads of one pack take the points in turn.
-template <class T, int kVec, int kTaps>
+// parts[part][tap][channel]: the sums of one part of the points. A block has `lanes` packs of channels and kRows x
+// kColumns neighbouring taps; its threads of one pack take the points in turn.
+template <class T, int kVec, int kRows, int kColumns>
 __global__ __launch_bounds__(kThreads) void weights_kernel(const T* x, const T* dy, Line line_h, Line line_w,
                                                            int channels, int lanes, int points, int points_per_part,
                                                            float* parts) {
-  __shared__ Pack<float, kVec> shared[kThreads];
+  constexpr int kWords = std::min(kVec, 4);
+  __shared__ Pack<float, kWords> shared[kVec / kWords][kThreads];
   const int lane = int(threadIdx.x) % lanes, sub = int(threadIdx.x) / lanes, subs = kThreads / lanes;
   const int channel = (int(blockIdx.x) * lanes + lane) * kVec;
-  const int r = int(blockIdx.y) * kTaps / line_w.kernel, q0 = int(blockIdx.y) * kTaps % line_w.kernel;
+  const int across = line_w.kernel / kColumns;
+  const int r0 = int(blockIdx.y) / across * kRows, q0 = int(blockIdx.y) % across * kColumns;
   const int part = int(blockIdx.z), end = std::min(points, (part + 1) * points_per_part);
 
-  Pack<float, kVec> sum[kTaps]{};
+  Pack<float, kVec> sum[kRows][kColumns]{};
   if (channel < channels)
-#pragma unroll 2
     for (int point = part * points_per_part + sub; point < end; point += subs) {
       const int line = point / line_w.out, j = point - line * line_w.out, n = line / line_h.out;
-      const int row = (line - n * line_h.out) * line_h.stride - line_h.pad + r * line_h.dilation;
-      if (unsigned(row) >= unsigned(line_h.in)) continue;
+      const int row0 = (line - n * line_h.out) * line_h.stride - line_h.pad + r0 * line_h.dilation;
+      const int column0 = j * line_w.stride - line_w.pad + q0 * line_w.dilation;
       const auto gradient = load_floats<kVec>(dy + int64_t(point) * channels + channel);
-      const T* from = x + (int64_t(n) * line_h.in + row) * line_w.in * channels + channel;
 #pragma unroll
-      for (int t = 0; t < kTaps; ++t) {
-        const int column = j * line_w.stride - line_w.pad + (q0 + t) * line_w.dilation;
-        if (unsigned(column) < unsigned(line_w.in))
-          add_product(sum[t], gradient, load_floats<kVec>(from + int64_t(column) * channels));
+      for (int r = 0; r < kRows; ++r) {
+        const int row = row0 + r * line_h.dilation;
+        if (unsigned(row) >= unsigned(line_h.in)) continue;
+        const T* from = x + ((int64_t(n) * line_h.in + row) * line_w.in + column0) * channels + channel;
+#pragma unroll
+        for (int q = 0; q < kColumns; ++q)
+          if (unsigned(column0 + q * line_w.dilation) < unsigned(line_w.in))
+            add_product(sum[r][q], gradient, load_floats<kVec>(from + q * line_w.dilation * channels));
       }
     }
 #pragma unroll
-  for (int t = 0; t < kTaps; ++t) {
+  for (int tap = 0; tap < kRows * kColumns; ++tap) {
+    Pack<float, kVec>& mine = sum[tap / kColumns][tap % kColumns];
     __syncthreads();
-    shared[threadIdx.x] = sum[t];
+#pragma unroll
+    for (int e = 0; e < kVec; e += kWords)
+#pragma unroll
+      for (int f = 0; f < kWords; ++f) shared[e / kWords][threadIdx.x][f] = mine[e + f];
     __syncthreads();
     if (sub != 0 || channel >= channels) continue;
     for (int other = 1; other < subs; ++other)
 #pragma unroll
-      for (int e = 0; e < kVec; ++e) sum[t][e] += shared[other * lanes + lane][e];
-    const int64_t tap = int64_t(part) * line_h.kernel * line_w.kernel + r * line_w.kernel + q0 + t;
-    store_pack(parts + tap * channels + channel, sum[t]);
+      for (int e = 0; e < kVec; ++e) mine[e] += shared[e / kWords][other * lanes + lane][e % kWords];
+    const int at = (r0 + tap / kColumns) * line_w.kernel + q0 + tap % kColumns;
+    store_pack(parts + (int64_t(part) * line_h.kernel * line_w.kernel + at) * channels + channel, mine);
   }
 }
 
@@ -194,9 +209,12 @@ bool strips(Cuda& ctx, const Conv2dShape& s, const Line& h, const Line& w, const
   if (s.c % kPack<T> != 0 || !aligned(x) || !aligned(y) || (bias && !aligned(bias)) || h.stride != w.stride ||
       h.dilation != 1 || w.dilation != 1)
     return false;
-  const int64_t count = s.n * h.out * ceil_div(w.out, kStrip) * (s.c / kPack<T>);
+  // As many rows a thread as leave every multiprocessor its threads.
+  const int64_t across = s.n * ceil_div(w.out, kStrip) * (s.c / kPack<T>);
+  const int rows = int(std::clamp<int64_t>(across * h.out / (int64_t(ctx.multiprocessors) * 1024), 1, 8));
+  const int64_t count = across * ceil_div(h.out, rows);
   auto start = [&](auto kernel) {
-    launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, x, weight, bias, y, h, w, int(s.c), count);
+    launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, x, weight, bias, y, h, w, int(s.c), rows, count);
     return true;
   };
   if (w.stride == 1 && w.kernel == 3) return start(strip_kernel<T, 3, 1>);
@@ -266,15 +284,15 @@ void depthwise_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, con
   };
   constexpr int kVec = kPack<T>;
   if (!packed)
-    start(weights_kernel<T, 1, 1>, 1);
-  else if (w.kernel == 3)
-    start(weights_kernel<T, kVec, 3>, 3);
+    start(weights_kernel<T, 1, 1, 1>, 1);
+  else if (h.kernel == 3 && w.kernel == 3)
+    start(weights_kernel<T, kVec, 3, 3>, 9);
   else if (w.kernel == 5)
-    start(weights_kernel<T, kVec, 5>, 5);
+    start(weights_kernel<T, kVec, 1, 5>, 5);
   else if (w.kernel == 7)
-    start(weights_kernel<T, kVec, 7>, 7);
+    start(weights_kernel<T, kVec, 1, 7>, 7);
   else
-    start(weights_kernel<T, kVec, 1>, 1);
+    start(weights_kernel<T, kVec, 1, 1>, 1);
 }
 
 #define FOVEA_INSTANTIATE(T)                                                                            \
