@@ -11,6 +11,7 @@
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/matmul.h>
+#include <fovea/kernels/precision.h>
 #include <fovea/kernels/conv_cuda.cuh>
 
 namespace fovea::kernels {
@@ -38,6 +39,11 @@ void check_sizes(const Conv2dShape& s) {
         "conv2d: want fewer than 2^30 elements in an image and in the weight and fewer than 2^30 pixels in a batch");
 }
 
+// Of float images; bf16 has no choice.
+Math math() {
+  return float32_precision() == Float32Precision::tf32 ? Math::tf32 : Math::f32;
+}
+
 // The weight in the type of the images.
 template <class T>
 const T* weight_as(Cuda& ctx, DeviceScratch& scratch, const Conv2dShape& s, const float* weight) {
@@ -59,7 +65,7 @@ void conv2d_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const accumulat
   if (points(s) == 0) return;
   check_sizes(s);
   if (is_depthwise(s)) return conv::depthwise_forward(ctx, s, x, weight, bias, y);
-  if (!is_product(s)) return conv::gather_forward(ctx, s, Math::f32, x, weight, bias, y);
+  if (!is_product(s)) return conv::gather_forward(ctx, s, math(), x, weight, bias, y);
   DeviceScratch scratch(ctx);
   matmul(ctx, MatmulSizes{.m = points(s), .n = s.k, .k = s.c, .transpose_b = true}, x,
          weight_as<T>(ctx, scratch, s, weight), y, MatmulOutput<T>{.bias = bias});
@@ -70,7 +76,7 @@ void conv2d_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const ac
   if (s.n * s.h * s.w == 0) return;
   check_sizes(s);
   if (is_depthwise(s)) return conv::depthwise_backward_data(ctx, s, dy, weight, dx);
-  if (!is_product(s)) return conv::gather_backward_data(ctx, s, Math::f32, dy, weight, dx);
+  if (!is_product(s)) return conv::gather_backward_data(ctx, s, math(), dy, weight, dx);
   DeviceScratch scratch(ctx);
   matmul(ctx, MatmulSizes{.m = points(s), .n = s.c, .k = s.k}, dy, weight_as<T>(ctx, scratch, s, weight), dx);
 }
@@ -82,7 +88,7 @@ void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const 
   if (points(s) == 0) return fill(ctx, dweight, s.k * s.kh * s.kw * (s.c / s.groups), accumulator_t<T>(0));
   check_sizes(s);
   if (is_depthwise(s)) return conv::depthwise_backward_weights(ctx, s, x, dy, dweight);
-  if (!is_product(s)) return conv::gather_backward_weights(ctx, s, Math::f32, x, dy, dweight);
+  if (!is_product(s)) return conv::gather_backward_weights(ctx, s, math(), x, dy, dweight);
   matmul(ctx, MatmulSizes{.m = s.k, .n = s.c, .k = points(s), .transpose_a = true}, dy, x, dweight);
 }
 

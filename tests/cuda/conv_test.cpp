@@ -5,10 +5,14 @@
 #include <ostream>
 #include <vector>
 
+#include <fovea/core/ops/conv.h>
+#include <fovea/core/random.h>
 #include <fovea/core/tensor.h>
+#include <fovea/kernels/precision.h>
 #include <fovea/kernels/random.h>
 
 #include "support/catch.h"
+#include "support/op_cases.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
@@ -100,22 +104,29 @@ Results on_device(const Conv2dShape& s, int64_t offset, int multiprocessors) {
   if (multiprocessors) ctx.multiprocessors = multiprocessors;
   conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), y.data<T>());
   conv2d_backward_data<T>(ctx, s, dy.data<T>(), weight.data<float>(), dx.data<T>());
-  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), dweight.data<float>(), nullptr);
+  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), dweight.data<float>(), dbias.data<float>());
   return {y.values(), dx.values(), dweight.values(), dbias.values()};
 }
 
 template <class T>
-void compare(const Conv2dShape& s, int64_t offset = 0) {
+void compare(const Conv2dShape& s, int64_t offset = 0, double rounding = sizeof(T) == 2 ? 3e-3 : 1e-6,
+             double weight_rounding = 2e-6) {
   INFO(s << (sizeof(T) == 2 ? ", bf16" : ", f32") << ", offset " << offset);
   const Results want = on_cpu(s);
   for (int multiprocessors : {0, 1}) {
     const Results got = on_device<T>(s, offset, multiprocessors);
-    const double rounding = sizeof(T) == 2 ? 3e-3 : 1e-6;
     CHECK(error(got.y, want.y) < rounding);
     CHECK(error(got.dx, want.dx) < rounding);
-    CHECK(error(got.dweight, want.dweight) < 2e-6);
+    CHECK(error(got.dweight, want.dweight) < weight_rounding);
+    CHECK(error(got.dbias, want.dbias) < 2e-6);
   }
 }
+
+// Sets float32_precision to tf32 as long as it lives.
+struct Tf32 {
+  Tf32() { set_float32_precision(Float32Precision::tf32); }
+  ~Tf32() { set_float32_precision(Float32Precision::highest); }
+};
 
 // Channels that packs divide and that they do not, sizes around a tile's, more than one tile in every direction.
 const std::vector<Conv2dShape> kShapes = {
@@ -228,4 +239,23 @@ TEST_CASE("convolutions take images that are not aligned", "[cuda][conv]") {
     compare<float>(s, 1);
     compare<bf16>(s, 1);
   }
+}
+
+TEST_CASE("convolutions in tf32 round operands and sum in f32", "[cuda][conv]") {
+  Tf32 tf32;
+  for (const Conv2dShape& s : kShapes) compare<float>(s);  // numbers of 8 bits lose nothing
+  compare<float>(kShapes[0], 1);
+
+  Generator generator(5);
+  Tensor x = uniform({2, 6, 7, 16}, -1, 1, generator), weight = uniform({24, 3, 3, 16}, -1, 1, generator);
+  Tensor want = conv2d(x.to(Dtype::f64), weight.to(Dtype::f64), {}, {.padding = 1});
+  Tensor got = conv2d(x.to(Device::cuda()), weight.to(Device::cuda()), {}, {.padding = 1});
+  double rounding = testing::relative_error(got.to(Device::cpu()), want);
+  CHECK(rounding > 1e-6);
+  CHECK(rounding < 1e-3);
+}
+
+TEST_CASE("a 1x1 convolution on the device is a matrix product", "[cuda][conv]") {
+  compare<float>({.n = 2, .h = 3, .w = 5, .c = 17, .k = 9});
+  compare<bf16>({.n = 2, .h = 3, .w = 5, .c = 16, .k = 24});
 }
