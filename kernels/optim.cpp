@@ -7,6 +7,28 @@
 
 namespace fovea::kernels {
 
+Scheduled scheduled(const SgdStep& step) {
+  return {.rate = float(step.lr),
+          .teacher = float(step.teacher_momentum),
+          .rest_of_teacher = float(1 - step.teacher_momentum)};
+}
+Scheduled scheduled(const LarsStep& step) {
+  return scheduled(SgdStep{.lr = step.lr, .teacher_momentum = step.teacher_momentum});
+}
+Scheduled scheduled(const AdamStep& step) {
+  Scheduled out = scheduled(SgdStep{.lr = step.lr, .teacher_momentum = step.teacher_momentum});
+  out.rate = float(step.lr / (1 - std::pow(step.beta1, double(step.t))));
+  out.root = float(1 / std::sqrt(1 - std::pow(step.beta2, double(step.t))));
+  if (step.decoupled) out.keep = float(1 - step.lr * step.weight_decay);
+  return out;
+}
+
+// The chunk's teacher follows its weights, which are still in the cache.
+template <Isa I, class T>
+static void follow(const OptimArray<T>& a, int64_t begin, int64_t size, double momentum) {
+  if (a.teacher) ema_chunk<I>(size, a.teacher + begin, a.weight + begin, T(momentum), T(1 - momentum));
+}
+
 template <class T>
 void sgd(Cpu&, const OptimArray<T>* arrays, int64_t count, const SgdStep& step) {
   const SgdFactors<T> k{T(step.lr), T(step.momentum), T(step.weight_decay), T(1), step.nesterov};
@@ -17,6 +39,7 @@ void sgd(Cpu&, const OptimArray<T>* arrays, int64_t count, const SgdStep& step) 
       const auto [array, begin, size] = chunks[size_t(i)];
       const OptimArray<T>& a = arrays[array];
       sgd_chunk<I>(size, a.weight + begin, a.gradient + begin, momentum ? a.first + begin : nullptr, k);
+      follow<I>(a, begin, size, step.teacher_momentum);
     });
   });
 }
@@ -40,6 +63,7 @@ void adam(Cpu&, const OptimArray<T>* arrays, int64_t count, const AdamStep& step
       const auto [array, begin, size] = chunks[size_t(i)];
       const OptimArray<T>& a = arrays[array];
       adam_chunk<I>(size, a.weight + begin, a.gradient + begin, a.first + begin, a.second + begin, k);
+      follow<I>(a, begin, size, step.teacher_momentum);
     });
   });
 }
@@ -89,6 +113,7 @@ void lars(Cpu&, const OptimArray<T>* arrays, int64_t count, const LarsStep& step
       const OptimArray<T>& a = arrays[array];
       sgd_chunk<I>(size, a.weight + begin, a.gradient + begin, momentum ? a.first + begin : nullptr,
                    factors[size_t(array)]);
+      follow<I>(a, begin, size, step.teacher_momentum);
     });
   });
 }
@@ -118,12 +143,21 @@ void scale_arrays(Cpu&, const ScaleArray<T>* arrays, int64_t count, double facto
   });
 }
 
+template <class T>
+void clip_arrays(Cpu& ctx, const ScaleArray<T>* arrays, int64_t count, const double* squared_norm, double max_norm,
+                 float* result) {
+  const double norm = std::sqrt(*squared_norm), factor = max_norm / (norm + 1e-6);
+  *result = float(norm);
+  if (factor < 1 && std::isfinite(norm)) scale_arrays(ctx, arrays, count, factor);
+}
+
 #define FOVEA_INSTANTIATE(T)                                                   \
   template void sgd<T>(Cpu&, const OptimArray<T>*, int64_t, const SgdStep&);   \
   template void adam<T>(Cpu&, const OptimArray<T>*, int64_t, const AdamStep&); \
   template void lars<T>(Cpu&, const OptimArray<T>*, int64_t, const LarsStep&); \
   template void squared_norm<T>(Cpu&, const OptimArray<T>*, int64_t, double*); \
-  template void scale_arrays<T>(Cpu&, const ScaleArray<T>*, int64_t, double);
+  template void scale_arrays<T>(Cpu&, const ScaleArray<T>*, int64_t, double);  \
+  template void clip_arrays<T>(Cpu&, const ScaleArray<T>*, int64_t, const double*, double, float*);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)
 

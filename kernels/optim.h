@@ -5,9 +5,25 @@
 #include <fovea/kernels/context.h>
 
 // Optimiser steps over many arrays in one pass: a network is one list, cut into chunks for balance. T is float, or
-// double for tests. Sums are taken chunk by chunk in double and added in order, so no result depends on the number of
-// threads.
+// double for tests on the CPU. Sums are taken chunk by chunk in double and added in order, so no result depends on the
+// number of threads.
+//
+// On CUDA a list of up to 500 arrays is one launch (two more take LARS's norms), a longer one a launch for every 500:
+// the list travels as the kernel's parameter, so nothing is uploaded and the host waits for nothing. What changes from
+// step to step goes the same way, or, for a step that is captured in a graph and replayed, through device memory: see
+// Scheduled.
 namespace fovea::kernels {
+
+// The numbers of a step that a schedule changes. A kernel whose step has `scheduled` reads them there, in the device's
+// memory, instead of computing them from lr, t and teacher_momentum: put() new ones before each replay.
+struct Scheduled {
+  float rate = 0;                          // lr; Adam: lr / (1 - beta1^t)
+  float root = 1;                          // Adam: 1 / sqrt(1 - beta2^t)
+  float keep = 1;                          // AdamW: 1 - lr weight_decay
+  float teacher = 1, rest_of_teacher = 0;  // teacher_momentum and 1 - teacher_momentum
+};
+// Copies `count` of them to the device's memory behind the work that is under way. The host's may be changed at once.
+void put(Cuda&, const Scheduled* values, int64_t count, Scheduled* device);
 
 // One parameter: weights, gradient, and the state that the method keeps (null where it keeps none). State starts at 0.
 template <class T>
@@ -17,6 +33,8 @@ struct OptimArray {
   const T* gradient = nullptr;
   T* first = nullptr;   // SGD's and LARS's momentum, Adam's first moment
   T* second = nullptr;  // Adam's second moment
+  // What follows the weights in the same pass, unless null (reads and writes it, and does not read w again for it):
+  T* teacher = nullptr;  // teacher = teacher_momentum teacher + (1 - teacher_momentum) w, of the new w
 };
 
 // PyTorch's SGD without dampening, where a state of 0 is the same as its "first buffer = gradient":
@@ -25,7 +43,10 @@ struct OptimArray {
 struct SgdStep {
   double lr = 0, momentum = 0, weight_decay = 0;
   bool nesterov = false;
+  double teacher_momentum = 1;
+  const Scheduled* scheduled = nullptr;  // CUDA alone
 };
+Scheduled scheduled(const SgdStep& step);
 template <class T>
 void sgd(Cpu&, const OptimArray<T>* arrays, int64_t count, const SgdStep& step);
 template <class T>
@@ -40,7 +61,10 @@ struct AdamStep {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
   bool decoupled = false;
   int64_t t = 1;  // this step's number, from 1
+  double teacher_momentum = 1;
+  const Scheduled* scheduled = nullptr;  // CUDA alone
 };
+Scheduled scheduled(const AdamStep& step);
 template <class T>
 void adam(Cpu&, const OptimArray<T>* arrays, int64_t count, const AdamStep& step);
 template <class T>
@@ -57,13 +81,17 @@ struct LarsStep {
   double lr = 0, momentum = 0.9, weight_decay = 0, eta = 1e-3, eps = 1e-8;
   LarsForm form = LarsForm::paper;
   bool adapt = true;
+  double teacher_momentum = 1;
+  const Scheduled* scheduled = nullptr;  // CUDA alone
 };
+Scheduled scheduled(const LarsStep& step);
 template <class T>
 void lars(Cpu&, const OptimArray<T>* arrays, int64_t count, const LarsStep& step);
 template <class T>
 void lars(Cuda&, const OptimArray<T>* arrays, int64_t count, const LarsStep& step);
 
-// *result = the sum of the squares of all gradients, in double.      reads g
+// *result = the sum of the squares of all gradients, in double; on CUDA `result` is in the device's memory.
+//                                                                    reads g
 template <class T>
 void squared_norm(Cpu&, const OptimArray<T>* arrays, int64_t count, double* result);
 template <class T>
@@ -80,5 +108,15 @@ template <class T>
 void scale_arrays(Cpu&, const ScaleArray<T>* arrays, int64_t count, double factor);
 template <class T>
 void scale_arrays(Cuda&, const ScaleArray<T>* arrays, int64_t count, double factor);
+
+// With norm = sqrt(*squared_norm): values *= max_norm / (norm + 1e-6) if that is below 1 and the norm is finite;
+// *result = norm. On CUDA squared_norm and result are in the device's memory.
+//                                                                    reads and writes all, or nothing
+template <class T>
+void clip_arrays(Cpu&, const ScaleArray<T>* arrays, int64_t count, const double* squared_norm, double max_norm,
+                 float* result);
+template <class T>
+void clip_arrays(Cuda&, const ScaleArray<T>* arrays, int64_t count, const double* squared_norm, double max_norm,
+                 float* result);
 
 }  // namespace fovea::kernels

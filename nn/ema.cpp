@@ -6,12 +6,15 @@
 
 namespace fovea::nn {
 
-void ema_update(Module& teacher, Module& student, double momentum) {
-  check(momentum >= 0 && momentum <= 1, "ema_update: want a momentum in [0, 1], got {}", momentum);
+using Arrays = std::vector<kernels::EmaArray<float>>;
+
+// f(arrays, their device), unless there are none.
+template <class F>
+static void with_pairs(Module& teacher, Module& student, const F& f) {
   std::vector<NamedTensor> to = teacher.named_parameters(), from = student.named_parameters();
   check(to.size() == from.size(), "ema_update: the teacher has {} parameters, the student {}", to.size(), from.size());
   if (to.empty()) return;
-  std::vector<kernels::EmaArray<float>> arrays;
+  Arrays arrays;
   Device device = to[0].value.device();
   for (size_t i = 0; i < to.size(); ++i) {
     Tensor &t = to[i].value, &s = from[i].value;
@@ -23,7 +26,28 @@ void ema_update(Module& teacher, Module& student, double momentum) {
           s.device());
     arrays.push_back({.size = t.numel(), .teacher = t.data<float>(), .student = s.data<float>()});
   }
-  dispatch(device, [&](auto& ctx) { kernels::ema(ctx, arrays.data(), int64_t(arrays.size()), momentum); });
+  f(arrays, device);
+}
+
+void ema_update(Module& teacher, Module& student, double momentum) {
+  check(momentum >= 0 && momentum <= 1, "ema_update: want a momentum in [0, 1], got {}", momentum);
+  with_pairs(teacher, student, [&](const Arrays& arrays, Device device) {
+    dispatch(device, [&](auto& ctx) { kernels::ema(ctx, arrays.data(), int64_t(arrays.size()), momentum); });
+  });
+}
+
+void ema_update(Module& teacher, Module& student, const Tensor& momentum) {
+  check(momentum.dtype() == Dtype::f32 && momentum.numel() == 1, "ema_update: want one f32 momentum, got {} {}",
+        name_of(momentum.dtype()), momentum.shape());
+  with_pairs(teacher, student, [&](const Arrays& arrays, Device device) {
+    check(momentum.device() == device, "ema_update: want the momentum on {}, got {}", device, momentum.device());
+    dispatch(device, [&]<class Context>(Context& ctx) {
+      if constexpr (std::is_same_v<Context, kernels::Cuda>)
+        kernels::ema(ctx, arrays.data(), int64_t(arrays.size()), momentum.data<float>());
+      else
+        kernels::ema(ctx, arrays.data(), int64_t(arrays.size()), double(*momentum.data<float>()));
+    });
+  });
 }
 
 }  // namespace fovea::nn

@@ -1,11 +1,12 @@
 #include <fovea/nn/optim.h>
 
-#include <cmath>
+#include <map>
 #include <set>
 
 #include <fovea/core/check.h>
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/dispatch.h>
+#include <fovea/kernels/ema.h>
 
 namespace fovea::nn {
 
@@ -43,7 +44,7 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, double lr, std::vector<std:
       check(names.insert(t.name).second, "optimizer: two parameters have the name {}", t.name);
       check(t.value.defined() && t.value.dtype() == Dtype::f32, "optimizer: want {} as a f32 tensor, got {}", t.name,
             t.value.defined() ? name_of(t.value.dtype()) : "an undefined one");
-      Slot& slot = slots.emplace_back(Slot{t.value, {}});
+      Slot& slot = slots.emplace_back(Slot{t.value, {}, {}});
       for (size_t i = 0; i < buffer_names_.size(); ++i) slot.buffers.push_back(Tensor::zeros_like(t.value));
     }
   }
@@ -51,29 +52,12 @@ Optimizer::Optimizer(std::vector<ParamGroup> groups, double lr, std::vector<std:
 
 void Optimizer::step() {
   NoGrad no_grad;
-  if (!captured()) increment_(steps_);
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    Arrays arrays;
-    Device device;
-    for (size_t i = 0; i < slots_[g].size(); ++i) {
-      Slot& slot = slots_[g][i];
-      Tensor grad = slot.param.grad();
-      if (!grad.defined()) continue;
-      const std::string& name = groups_[g].params[i].name;
-      check_gradient("optimizer", name, slot.param, grad);
-      check(arrays.empty() || slot.param.device() == device,
-            "optimizer: want one device for a group, got {} for {} beside {}", slot.param.device(), name, device);
-      device = slot.param.device();
-      for (Tensor& buffer : slot.buffers) buffer.move_(device);
-      auto buffer = [&](size_t at) { return at < slot.buffers.size() ? slot.buffers[at].data<float>() : nullptr; };
-      arrays.push_back({.size = slot.param.numel(),
-                        .weight = slot.param.data<float>(),
-                        .gradient = grad.data<float>(),
-                        .first = buffer(0),
-                        .second = buffer(1)});
-    }
-    if (!arrays.empty()) update(device, groups_[g], arrays);
+  const bool recorded = captured();
+  if (!recorded) {
+    increment_(steps_);
+    reserve_scheduled();
   }
+  for (size_t g = 0; g < groups_.size(); ++g) run_group(g, recorded ? scheduled_memory(g) : nullptr);
 }
 
 bool Optimizer::captured() const {
@@ -82,8 +66,89 @@ bool Optimizer::captured() const {
   return false;
 }
 
+void Optimizer::reserve_scheduled() {
+  scheduled_.resize(groups_.size());
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const Device device = slots_[g].empty() ? Device() : slots_[g][0].param.device();
+    if (device.is_cuda() && (!scheduled_[g].defined() || scheduled_[g].device() != device))
+      scheduled_[g] = Tensor::empty({int64_t(sizeof(kernels::Scheduled))}, Dtype::u8, device);
+  }
+}
+
+kernels::Scheduled* Optimizer::scheduled_memory(size_t g) {
+  check(g < scheduled_.size() && scheduled_[g].defined(), "optimizer: want a step before one that is captured");
+  return reinterpret_cast<kernels::Scheduled*>(scheduled_[g].data<uint8_t>());
+}
+
 void Optimizer::before_replay() {
   increment_(steps_);
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    if (slots_[g].empty()) continue;
+    const kernels::Scheduled values = scheduled(groups_[g]);
+    kernels::Scheduled* memory = scheduled_memory(g);
+    dispatch(scheduled_[g].device(), [&]<class Context>(Context& ctx) {
+      if constexpr (std::is_same_v<Context, kernels::Cuda>) kernels::put(ctx, &values, 1, memory);
+    });
+  }
+}
+
+void Optimizer::run_group(size_t g, const kernels::Scheduled* scheduled) {
+  Arrays arrays;
+  std::vector<kernels::EmaArray<float>> followers;  // of parameters without a gradient
+  Device device;
+  for (size_t i = 0; i < slots_[g].size(); ++i) {
+    Slot& slot = slots_[g][i];
+    const std::string& name = groups_[g].params[i].name;
+    Tensor grad = slot.param.grad();
+    float* teacher = slot.teacher.defined() ? slot.teacher.data<float>() : nullptr;
+    if (!grad.defined() && !teacher) continue;
+    check((arrays.empty() && followers.empty()) || slot.param.device() == device,
+          "optimizer: want one device for a group, got {} for {} beside {}", slot.param.device(), name, device);
+    device = slot.param.device();
+    if (teacher)
+      check(slot.teacher.device() == device, "optimizer: want {} and its teacher on one device, got {} and {}", name,
+            device, slot.teacher.device());
+    if (!grad.defined()) {
+      followers.push_back({.size = slot.param.numel(), .teacher = teacher, .student = slot.param.data<float>()});
+      continue;
+    }
+    check_gradient("optimizer", name, slot.param, grad);
+    for (Tensor& buffer : slot.buffers) buffer.move_(device);
+    auto buffer = [&](size_t at) { return at < slot.buffers.size() ? slot.buffers[at].data<float>() : nullptr; };
+    arrays.push_back({.size = slot.param.numel(),
+                      .weight = slot.param.data<float>(),
+                      .gradient = grad.data<float>(),
+                      .first = buffer(0),
+                      .second = buffer(1),
+                      .teacher = teacher});
+  }
+  if (!arrays.empty()) update(device, groups_[g], arrays, scheduled);
+  if (followers.empty()) return;
+  dispatch(device, [&]<class Context>(Context& ctx) {
+    if constexpr (std::is_same_v<Context, kernels::Cuda>)
+      if (scheduled) return kernels::ema(ctx, followers.data(), int64_t(followers.size()), &scheduled->teacher);
+    kernels::ema(ctx, followers.data(), int64_t(followers.size()), teacher_momentum_);
+  });
+}
+
+void Optimizer::set_teacher(Module& teacher, const std::string& prefix) {
+  std::map<std::string, Slot*> by_name;
+  for (size_t g = 0; g < groups_.size(); ++g)
+    for (size_t i = 0; i < slots_[g].size(); ++i) by_name[groups_[g].params[i].name] = &slots_[g][i];
+  for (NamedTensor& t : teacher.named_parameters()) {
+    auto found = by_name.find(prefix + t.name);
+    check(found != by_name.end(), "optimizer: the teacher's {} has no parameter {} to follow", t.name, prefix + t.name);
+    Slot& slot = *found->second;
+    check(t.value.shape() == slot.param.shape() && t.value.dtype() == Dtype::f32,
+          "optimizer: want the teacher's {} as f32 {}, got {} {}", t.name, slot.param.shape(), name_of(t.value.dtype()),
+          t.value.shape());
+    slot.teacher = t.value;
+  }
+}
+
+void Optimizer::set_teacher_momentum(double momentum) {
+  check(momentum >= 0 && momentum <= 1, "optimizer: want a teacher's momentum in [0, 1], got {}", momentum);
+  teacher_momentum_ = momentum;
 }
 
 void Optimizer::zero_grad() {
@@ -108,9 +173,17 @@ Sgd::Sgd(std::vector<ParamGroup> groups, const SgdOptions& options)
         options.momentum);
 }
 
-void Sgd::update(Device device, const ParamGroup& group, const Arrays& arrays) {
-  kernels::SgdStep step{
-      .lr = lr(), .momentum = options_.momentum, .weight_decay = group.weight_decay, .nesterov = options_.nesterov};
+kernels::SgdStep Sgd::step_of(const ParamGroup& group) const {
+  return {.lr = lr(),
+          .momentum = options_.momentum,
+          .weight_decay = group.weight_decay,
+          .nesterov = options_.nesterov,
+          .teacher_momentum = teacher_momentum()};
+}
+
+void Sgd::update(Device device, const ParamGroup& group, const Arrays& arrays, const kernels::Scheduled* scheduled) {
+  kernels::SgdStep step = step_of(group);
+  step.scheduled = scheduled;
   dispatch(device, [&](auto& ctx) { kernels::sgd(ctx, arrays.data(), int64_t(arrays.size()), step); });
 }
 
@@ -121,32 +194,44 @@ Adam::Adam(std::vector<ParamGroup> groups, const AdamOptions& options, bool deco
 
 Adam::Adam(std::vector<ParamGroup> groups, const AdamOptions& options) : Adam(std::move(groups), options, false) {}
 
-void Adam::update(Device device, const ParamGroup& group, const Arrays& arrays) {
-  kernels::AdamStep step{.lr = lr(),
-                         .beta1 = options_.beta1,
-                         .beta2 = options_.beta2,
-                         .eps = options_.eps,
-                         .weight_decay = group.weight_decay,
-                         .decoupled = decoupled_,
-                         .t = steps()};
+kernels::AdamStep Adam::step_of(const ParamGroup& group) const {
+  return {.lr = lr(),
+          .beta1 = options_.beta1,
+          .beta2 = options_.beta2,
+          .eps = options_.eps,
+          .weight_decay = group.weight_decay,
+          .decoupled = decoupled_,
+          .t = steps(),
+          .teacher_momentum = teacher_momentum()};
+}
+
+void Adam::update(Device device, const ParamGroup& group, const Arrays& arrays, const kernels::Scheduled* scheduled) {
+  kernels::AdamStep step = step_of(group);
+  step.scheduled = scheduled;
   dispatch(device, [&](auto& ctx) { kernels::adam(ctx, arrays.data(), int64_t(arrays.size()), step); });
 }
 
 Lars::Lars(std::vector<ParamGroup> groups, const LarsOptions& options)
     : Optimizer(std::move(groups), options.lr, {"momentum"}), options_(options) {}
 
-void Lars::update(Device device, const ParamGroup& group, const Arrays& arrays) {
-  kernels::LarsStep step{.lr = lr(),
-                         .momentum = options_.momentum,
-                         .weight_decay = group.weight_decay,
-                         .eta = options_.eta,
-                         .eps = options_.eps,
-                         .form = options_.form,
-                         .adapt = group.adapt};
+kernels::LarsStep Lars::step_of(const ParamGroup& group) const {
+  return {.lr = lr(),
+          .momentum = options_.momentum,
+          .weight_decay = group.weight_decay,
+          .eta = options_.eta,
+          .eps = options_.eps,
+          .form = options_.form,
+          .adapt = group.adapt,
+          .teacher_momentum = teacher_momentum()};
+}
+
+void Lars::update(Device device, const ParamGroup& group, const Arrays& arrays, const kernels::Scheduled* scheduled) {
+  kernels::LarsStep step = step_of(group);
+  step.scheduled = scheduled;
   dispatch(device, [&](auto& ctx) { kernels::lars(ctx, arrays.data(), int64_t(arrays.size()), step); });
 }
 
-double clip_grad_norm(const std::vector<Tensor>& params, double max_norm) {
+Tensor clip_grad_norm(const std::vector<Tensor>& params, double max_norm) {
   check(max_norm > 0, "clip_grad_norm: want a norm above 0, got {}", max_norm);
   Arrays arrays;
   std::vector<kernels::ScaleArray<float>> scaled;
@@ -161,12 +246,13 @@ double clip_grad_norm(const std::vector<Tensor>& params, double max_norm) {
     arrays.push_back({.size = grad.numel(), .gradient = grad.data<float>()});
     scaled.push_back({.size = grad.numel(), .values = grad.data<float>()});
   }
-  double norm = 0;
-  dispatch(device, [&](auto& ctx) { kernels::squared_norm(ctx, arrays.data(), int64_t(arrays.size()), &norm); });
-  norm = std::sqrt(norm);
-  double factor = max_norm / (norm + 1e-6);
-  if (factor < 1 && std::isfinite(norm))
-    dispatch(device, [&](auto& ctx) { kernels::scale_arrays(ctx, scaled.data(), int64_t(scaled.size()), factor); });
+  Tensor norm = Tensor::empty({}, Dtype::f32, device);
+  Tensor memory = Tensor::empty({int64_t(sizeof(double))}, Dtype::u8, device);
+  auto* squares = reinterpret_cast<double*>(memory.data<uint8_t>());
+  dispatch(device, [&](auto& ctx) {
+    kernels::squared_norm(ctx, arrays.data(), int64_t(arrays.size()), squares);
+    kernels::clip_arrays(ctx, scaled.data(), int64_t(scaled.size()), squares, max_norm, norm.data<float>());
+  });
   return norm;
 }
 

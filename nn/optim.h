@@ -32,9 +32,15 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   void step();
-  // For a step that was captured (core/cuda_graph.h): counts it, and puts its number and the learning rate where its
-  // kernels read them. Call it before each replay.
+  // For a step that was captured (core/cuda_graph.h): counts it, and puts what depends on the count, the learning rate
+  // and the teacher's momentum where its kernels read it. Call it before each replay. Take a step before the capture.
   void before_replay();
+  // From now on step() also moves the teacher, in the same pass over the memory and as ema_update() does: each of its
+  // parameters follows the one whose name is `prefix` and its own. Throws Error if there is none or its shape differs.
+  // What no optimiser group holds (a frozen parameter) cannot be followed. Until set_teacher_momentum() it stands
+  // still.
+  void set_teacher(Module& teacher, const std::string& prefix = "");
+  void set_teacher_momentum(double momentum);
   void zero_grad();  // gradients become undefined, as PyTorch's set_to_none does
   double lr() const { return lr_; }
   void set_lr(double lr) { lr_ = lr; }
@@ -49,21 +55,28 @@ class Optimizer {
  protected:
   // Throws Error for a name that appears twice, a parameter that is no f32 or an undefined one.
   Optimizer(std::vector<ParamGroup> groups, double lr, std::vector<std::string> buffers);
-  // One group's arrays that have gradients, all on one device.
-  virtual void update(Device device, const ParamGroup& group,
-                      const std::vector<kernels::OptimArray<float>>& arrays) = 0;
+  // One group's arrays that have gradients, all on one device; `scheduled` as in kernels/optim.h.
+  virtual void update(Device device, const ParamGroup& group, const std::vector<kernels::OptimArray<float>>& arrays,
+                      const kernels::Scheduled* scheduled) = 0;
+  virtual kernels::Scheduled scheduled(const ParamGroup& group) const = 0;
+  double teacher_momentum() const { return teacher_momentum_; }
 
  private:
-  bool captured() const;  // this step is being recorded, not done
   struct Slot {
     Tensor param;
     std::vector<Tensor> buffers;
+    Tensor teacher;
   };
+  bool captured() const;  // this step is being recorded, not done
+  void reserve_scheduled();
+  kernels::Scheduled* scheduled_memory(size_t g);
+  void run_group(size_t g, const kernels::Scheduled* scheduled);
   std::vector<ParamGroup> groups_;
   std::vector<std::string> buffer_names_;
   std::vector<std::vector<Slot>> slots_;  // one list a group
+  std::vector<Tensor> scheduled_;         // before_replay()'s, one a group on a device
   Tensor steps_;                          // i64, rank 0
-  double lr_;
+  double lr_, teacher_momentum_ = 1;
 };
 
 struct SgdOptions {
@@ -77,7 +90,10 @@ class Sgd : public Optimizer {
   std::string name() const override { return "Sgd"; }
 
  private:
-  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&) override;
+  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&,
+              const kernels::Scheduled*) override;
+  kernels::Scheduled scheduled(const ParamGroup& group) const override { return kernels::scheduled(step_of(group)); }
+  kernels::SgdStep step_of(const ParamGroup& group) const;
   SgdOptions options_;
 };
 
@@ -94,7 +110,10 @@ class Adam : public Optimizer {
   Adam(std::vector<ParamGroup> groups, const AdamOptions& options, bool decoupled);
 
  private:
-  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&) override;
+  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&,
+              const kernels::Scheduled*) override;
+  kernels::Scheduled scheduled(const ParamGroup& group) const override { return kernels::scheduled(step_of(group)); }
+  kernels::AdamStep step_of(const ParamGroup& group) const;
   AdamOptions options_;
   bool decoupled_ = false;
 };
@@ -123,12 +142,16 @@ class Lars : public Optimizer {
   std::string name() const override { return "Lars"; }
 
  private:
-  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&) override;
+  void update(Device, const ParamGroup&, const std::vector<kernels::OptimArray<float>>&,
+              const kernels::Scheduled*) override;
+  kernels::Scheduled scheduled(const ParamGroup& group) const override { return kernels::scheduled(step_of(group)); }
+  kernels::LarsStep step_of(const ParamGroup& group) const;
   LarsOptions options_;
 };
 
 // Scales all gradients by max_norm / (norm + 1e-6) when that is below 1, as PyTorch's clip_grad_norm_. Returns the norm
-// of all gradients together before that: NaN or infinity (nothing is scaled then) tells that a gradient is not finite.
-double clip_grad_norm(const std::vector<Tensor>& params, double max_norm);
+// of all gradients together before that, f32 of rank 0 on their device: NaN or infinity (nothing is scaled then) tells
+// that a gradient is not finite. The host waits for nothing; item() does.
+Tensor clip_grad_norm(const std::vector<Tensor>& params, double max_norm);
 
 }  // namespace fovea::nn

@@ -124,15 +124,15 @@ TEST_CASE("gradients are clipped to a norm, together", "[nn]") {
   Tensor a = Tensor::zeros({2}).set_requires_grad(), b = Tensor::zeros({1}).set_requires_grad(), c = Tensor::zeros({1});
   a.set_grad(Tensor::from<float>({2}, {2, 4}));
   b.set_grad(Tensor::from<float>({1}, {4}));
-  CHECK(nn::clip_grad_norm({a, b, c}, 10) == Approx(6));
+  CHECK(nn::clip_grad_norm({a, b, c}, 10).item() == Approx(6));
   CHECK(a.grad().to_vector<float>() == std::vector<float>{2, 4});
-  CHECK(nn::clip_grad_norm({a, b, c}, 3) == Approx(6));
+  CHECK(nn::clip_grad_norm({a, b, c}, 3).item() == Approx(6));
   CHECK(a.grad().to_vector<float>()[1] == Approx(2).epsilon(1e-5));
   CHECK(b.grad().item() == Approx(2).epsilon(1e-5));
   b.set_grad(Tensor::full({1}, std::numeric_limits<double>::infinity()));
-  CHECK(std::isinf(nn::clip_grad_norm({a, b}, 3)));
+  CHECK(std::isinf(nn::clip_grad_norm({a, b}, 3).item()));
   CHECK(a.grad().to_vector<float>()[1] == Approx(2).epsilon(1e-5));
-  CHECK(nn::clip_grad_norm({c}, 3) == 0);
+  CHECK(nn::clip_grad_norm({c}, 3).item() == 0);
   CHECK_THROWS_WITH(nn::clip_grad_norm({a}, 0), Catch::Contains("above 0"));
 }
 
@@ -156,4 +156,24 @@ TEST_CASE("a moving average moves parameters and leaves buffers", "[nn]") {
   nn::Linear wide({.in = 3, .out = 5}), narrow({.in = 3, .out = 4});
   CHECK_THROWS_WITH(nn::ema_update(wide, narrow, 0.5), Catch::Contains("[5, 3]") && Catch::Contains("[4, 3]"));
   CHECK_THROWS_WITH(nn::ema_update(narrow, narrow, 2), Catch::Contains("[0, 1]"));
+}
+
+TEST_CASE("an optimiser moves a teacher as a moving average after it would", "[nn]") {
+  nn::Sequential student = net(), teacher = student, other = student, other_teacher = student;
+  nn::Sgd together(nn::decay_groups(student), {.lr = 0.1, .momentum = 0.9});
+  nn::Sgd apart(nn::decay_groups(other), {.lr = 0.1, .momentum = 0.9});
+  together.set_teacher(teacher);
+  for (double momentum : {0.9, 0.5}) {
+    together.set_teacher_momentum(momentum);
+    for (nn::Sequential* model : {&student, &other}) model->parameters()[0].set_grad(Tensor::ones({4, 3}));
+    together.step();
+    apart.step();
+    nn::ema_update(other_teacher, other, momentum);
+    for (size_t i = 0; i < 4; ++i)  // all but the first have no gradient
+      CHECK(relative_error(teacher.parameters()[i].detach(), other_teacher.parameters()[i].detach()) == 0);
+  }
+  nn::Linear wide({.in = 3, .out = 5});
+  CHECK_THROWS_WITH(together.set_teacher(wide), Catch::Contains("weight has no parameter weight to follow"));
+  CHECK_THROWS_WITH(together.set_teacher(wide, "0."), Catch::Contains("[4, 3]") && Catch::Contains("[5, 3]"));
+  CHECK_THROWS_WITH(together.set_teacher_momentum(2), Catch::Contains("[0, 1]"));
 }
