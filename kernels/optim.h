@@ -8,7 +8,7 @@
 // double for tests on the CPU. Sums are taken chunk by chunk in double and added in order, so no result depends on the
 // number of threads.
 //
-// On CUDA a list of up to 500 arrays is one launch (two more take LARS's norms), a longer one a launch for every 500:
+// On CUDA a list of up to 600 arrays is one launch (two more take LARS's norms), a longer one a launch for every 600:
 // the list travels as the kernel's parameter, so nothing is uploaded and the host waits for nothing. What changes from
 // step to step goes the same way, or, for a step that is captured in a graph and replayed, through device memory: see
 // Scheduled.
