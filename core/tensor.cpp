@@ -181,10 +181,13 @@ Tensor Tensor::joined(const Tensor& next) const {
   return view(both, 0);
 }
 
+// Both tensors lie on one device.
 static void cast_into(const Tensor& from, Tensor& to) {
-  dispatch_all(from, "to", [&]<class From>(auto& ctx) {
-    const From* source = from.data<From>();
-    dispatch_all(to, "to", [&]<class To>(auto&) { kernels::cast(ctx, source, to.data<To>(), from.numel()); });
+  dispatch_all(from, "to", [&]<class From, class Context>(Context&) {
+    dispatch_all(to, "to", [&]<class To, class Same>(Same& ctx) {
+      if constexpr (std::is_same_v<Same, Context>)  // the other pairs of contexts do not occur
+        kernels::cast(ctx, from.data<From>(), to.data<To>(), from.numel());
+    });
   });
 }
 
