@@ -28,6 +28,16 @@ std::vector<OpCase> loss_cases() {
       return distillation_cross_entropy(in[0], in[1], centre, options);
     };
   };
+  auto scalar = [](const Tensor& t) { return t.dtype() == Dtype::bf16 ? t.to(Dtype::f32) : t; };
+  auto decoupled = [](double temperature) {
+    return [temperature](const Inputs& in) { return dcl(in[0], in[1], temperature); };
+  };
+  auto weighted = [scalar](const Inputs& in) { return dcl(in[0], in[1], 0.3, scalar(in[2])); };
+  auto queued = [](double temperature) {
+    return [temperature](const Inputs& in) { return info_nce(in[0], in[1], in[2], temperature); };
+  };
+  auto paired = [scalar](const Inputs& in) { return clip_loss(in[0], in[1], scalar(in[2])); };
+  auto sigmoid_paired = [scalar](const Inputs& in) { return siglip_loss(in[0], in[1], scalar(in[2]), scalar(in[3])); };
   Input target{{7, 19}, Fill::normal, 0, false};
   return {
       {"softmax", {{{5, 13}}}, over(-1, false)},
@@ -80,6 +90,18 @@ std::vector<OpCase> loss_cases() {
       {"nt_xent of many blocks", {{{83, 2}}, {{83, 2}}}, contrast(0.2)},
       {"nt_xent at a small temperature", {{{4, 17}}, {{4, 17}}}, contrast(0.07), true, 1e-6, 1e-5, 0.05},
       {"nt_xent at a tiny temperature", {{{35, 3}}, {{35, 3}}}, contrast(0.02), true, 1e-5, 1e-4, 0.1},
+      {"dcl", {{{5, 7}}, {{5, 7}}}, decoupled(0.5)},
+      {"dcl of two pairs", {{{2, 3}}, {{2, 3}}}, decoupled(0.5)},
+      {"dcl of more than a block", {{{83, 5}}, {{83, 5}}}, decoupled(0.2)},
+      {"dcl with weights", {{{17, 4}}, {{17, 4}}, {{17}, Fill::positive, 0, false}}, weighted},
+      {"info_nce", {{{5, 7}}, {{5, 7}}, {{11, 7}, Fill::normal, 0, false}}, queued(0.5)},
+      {"info_nce of one query", {{{1, 3}}, {{1, 3}}, {{1, 3}, Fill::normal, 0, false}}, queued(0.5)},
+      {"info_nce against a long queue", {{{3, 9}}, {{3, 9}}, {{301, 9}, Fill::normal, 0, false}}, queued(0.2)},
+      {"clip_loss", {{{5, 7}}, {{5, 7}}, {{}}}, paired},
+      {"clip_loss of one pair", {{{1, 3}}, {{1, 3}}, {{}}}, paired},
+      {"clip_loss of more than a block", {{{67, 5}}, {{67, 5}}, {{}, Fill::positive}}, paired},
+      {"siglip_loss", {{{5, 7}}, {{5, 7}}, {{}}, {{}}}, sigmoid_paired},
+      {"siglip_loss of more than a block", {{{67, 5}}, {{67, 5}}, {{}, Fill::positive}, {{}}}, sigmoid_paired},
   };
 }
 
