@@ -43,26 +43,6 @@ void reduce_splits(Cuda& ctx, const Job<T>& job, const float* parts, int splits)
     launch(ctx, reduce_splits_kernel<Out, 1, T>, grid_for(ctx, all, kThreads), kThreads, 0, job, parts, splits);
 }
 
-// How the work is cut: large tiles if there are enough of them, or enough to split; more parts while multiprocessors
-// would be idle and a part keeps kLeastPieces pieces.
-struct Plan {
-  bool large;
-  int splits;
-};
-Plan plan(const Cuda& ctx, const MatmulSizes& s, int64_t matrices, int64_t summed, size_t size) {
-  constexpr int64_t kLeastPieces = 8, kMostSplits = 32, kMostScratch = int64_t(64) << 20;
-  auto cut = [&](int64_t tile, int64_t depth_bytes) {
-    int64_t tiles = ceil_div(s.m, tile) * ceil_div(s.n, tile) * matrices;
-    int64_t pieces = ceil_div<int64_t>(s.k * int64_t(size), depth_bytes) * summed;
-    int64_t most = std::min({pieces / kLeastPieces, kMostSplits, kMostScratch / (s.m * s.n * matrices * 4)});
-    int64_t splits = std::clamp<int64_t>(2 * ctx.multiprocessors / tiles, 1, std::max<int64_t>(most, 1));
-    return std::pair(tiles, int(splits));
-  };
-  auto [tiles, splits] = cut(kLargeTile, kLargeDepth);
-  if (s.m > kSmallTile && s.n > kSmallTile && tiles * splits >= ctx.multiprocessors) return {true, splits};
-  return {false, cut(kSmallTile, kSmallDepth).second};
-}
-
 template <class T>
 bool packs(const T* p, int64_t row, int64_t stride) {
   return reinterpret_cast<uintptr_t>(p) % 16 == 0 && row % kPack<T> == 0 && stride % kPack<T> == 0;
@@ -93,11 +73,47 @@ Job<T> job_of(const MatmulSizes& s, const T* a, const T* b, Out* c, const Matmul
   return job;
 }
 
+// How the work is cut: the largest tiles of which there are enough, or enough with k split; more parts while
+// multiprocessors would be idle and a part keeps kLeastPieces pieces.
+struct Plan {
+  Path path;
+  int splits;
+};
 template <class T>
-void start(Cuda& ctx, const Job<T>& job, const MatmulSizes& s, bool large) {
-  if constexpr (sizeof(T) == 4)
-    if (float32_precision() == Float32Precision::highest) return simt_matmul(ctx, job, s, large);
-  mma_matmul(ctx, job, s, large);
+Plan plan(const Cuda& ctx, const Job<T>& job) {
+  constexpr int64_t kLeastPieces = 8, kMostSplits = 32, kMostScratch = int64_t(64) << 20;
+  const int64_t results = int64_t(job.m) * job.n * job.matrices;
+  int64_t busy = 0;  // blocks that work, as cut() has it last
+  auto cut = [&](int rows, int cols, int depth_bytes, int blocks) {
+    int64_t tiles = int64_t(ceil_div(job.m, rows)) * ceil_div(job.n, cols) * job.matrices;
+    int64_t pieces = ceil_div<int64_t>(job.k * int64_t(sizeof(T)), depth_bytes) * job.summed;
+    int64_t most = std::min({pieces / kLeastPieces, kMostSplits, kMostScratch / (results * 4)});
+    int64_t splits = std::clamp<int64_t>(blocks * ctx.multiprocessors / tiles, 1, std::max<int64_t>(most, 1));
+    busy = tiles * splits;
+    return int(splits);
+  };
+  if (job.m > kSmallTile && job.n > kSmallTile) {
+    if constexpr (sizeof(T) == 2)
+      if (hopper_takes(ctx, job)) {
+        int splits = cut(kLargeTile, kWideTile, kHopperDepth, 1);
+        if (job.n > kLargeTile && busy >= ctx.multiprocessors * 3 / 4) return {Path::wide, splits};
+        splits = cut(kLargeTile, kLargeTile, kHopperDepth, 1);
+        if (busy >= ctx.multiprocessors / 2) return {Path::narrow, splits};
+      }
+    int splits = cut(kLargeTile, kLargeTile, kLargeDepth, 2);
+    if (busy >= ctx.multiprocessors) return {Path::large, splits};
+  }
+  return {Path::small, cut(kSmallTile, kSmallTile, kSmallDepth, 2)};
+}
+
+template <class T>
+void start(Cuda& ctx, const Job<T>& job, const MatmulSizes& s, Path path) {
+  if constexpr (sizeof(T) == 4) {
+    if (float32_precision() == Float32Precision::highest) return simt_matmul(ctx, job, s, path);
+  } else {
+    if (path == Path::narrow || path == Path::wide) return hopper_matmul(ctx, job, s, path);
+  }
+  mma_matmul(ctx, job, s, path);
 }
 
 }  // namespace
@@ -107,8 +123,8 @@ template <class T, class Out>
 void matmul(Cuda& ctx, const MatmulSizes& s, const T* a, const T* b, Out* c, const MatmulOutput<T>& output) {
   if (s.m == 0 || s.n == 0 || s.batch == 0) return;
   gemm::Job<T> job = gemm::job_of(s, a, b, c, output);
-  gemm::Plan plan = gemm::plan(ctx, s, job.matrices, job.summed, sizeof(T));
-  if (plan.splits == 1) return gemm::start(ctx, job, s, plan.large);
+  const gemm::Plan plan = gemm::plan(ctx, job);
+  if (plan.splits == 1) return gemm::start(ctx, job, s, plan.path);
 
   DeviceScratch scratch(ctx);
   int64_t one = s.m * s.n;
@@ -116,7 +132,7 @@ void matmul(Cuda& ctx, const MatmulSizes& s, const T* a, const T* b, Out* c, con
   gemm::Job<T> sums = job;
   sums.splits = plan.splits;
   sums.out = {parts, one, nullptr, nullptr, 1, 0, Epilogue::none, true, s.n % 4 == 0};
-  gemm::start(ctx, sums, s, plan.large);
+  gemm::start(ctx, sums, s, plan.path);
   gemm::reduce_splits<Out>(ctx, job, parts, plan.splits);
 }
 template void matmul<float, float>(Cuda&, const MatmulSizes&, const float*, const float*, float*,

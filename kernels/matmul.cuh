@@ -217,12 +217,17 @@ __device__ void store_stage(const Job<T>& job, const Share& share, int row, int 
                    : store_stage<T, 1, kRows, kCols>(job, offset, row, col, stage);
 }
 
-// The families of kernels, with a tile of 128 x 128 (large) or 64 x 64. Tiles are kLargeDepth or kSmallDepth bytes
-// deep.
-inline constexpr int kLargeTile = 128, kSmallTile = 64, kLargeDepth = 64, kSmallDepth = 128;
-void simt_matmul(Cuda&, const Job<float>&, const MatmulSizes&, bool large);
+// The families of kernels. A path is a family and its tile; tiles of `small` are kSmallDepth bytes deep, of `large`
+// kLargeDepth, of Hopper's two kHopperDepth.
+enum class Path { small, large, narrow, wide };  // 64 x 64, 128 x 128; on Hopper 128 x 128, 128 x 256
+inline constexpr int kSmallTile = 64, kLargeTile = 128, kWideTile = 256;
+inline constexpr int kSmallDepth = 128, kLargeDepth = 64, kHopperDepth = 128;
+void simt_matmul(Cuda&, const Job<float>&, const MatmulSizes&, Path);
 template <class T>
-void mma_matmul(Cuda&, const Job<T>&, const MatmulSizes&, bool large);
+void mma_matmul(Cuda&, const Job<T>&, const MatmulSizes&, Path);
+void hopper_matmul(Cuda&, const Job<bf16>&, const MatmulSizes&, Path);
+// Whether hopper_matmul can do the job: on sm_90, in a library with code for sm_90a, where rows allow 16-byte copies.
+bool hopper_takes(const Cuda&, const Job<bf16>&);
 
 // Calls f with both transpose flags as constants.
 template <class F>

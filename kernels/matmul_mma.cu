@@ -136,10 +136,10 @@ void start(Cuda& ctx, const Job<T>& job, const MatmulSizes& s) {
 }  // namespace
 
 template <class T>
-void mma_matmul(Cuda& ctx, const Job<T>& job, const MatmulSizes& s, bool large) {
-  large ? start<T, Large>(ctx, job, s) : start<T, Small>(ctx, job, s);
+void mma_matmul(Cuda& ctx, const Job<T>& job, const MatmulSizes& s, Path path) {
+  path == Path::large ? start<T, Large>(ctx, job, s) : start<T, Small>(ctx, job, s);
 }
-template void mma_matmul<float>(Cuda&, const Job<float>&, const MatmulSizes&, bool);
-template void mma_matmul<bf16>(Cuda&, const Job<bf16>&, const MatmulSizes&, bool);
+template void mma_matmul<float>(Cuda&, const Job<float>&, const MatmulSizes&, Path);
+template void mma_matmul<bf16>(Cuda&, const Job<bf16>&, const MatmulSizes&, Path);
 
 }  // namespace fovea::kernels::gemm

@@ -153,8 +153,8 @@ void start(Cuda& ctx, const Job<float>& job, const MatmulSizes& s) {
 
 }  // namespace
 
-void simt_matmul(Cuda& ctx, const Job<float>& job, const MatmulSizes& s, bool large) {
-  large ? start<Large>(ctx, job, s) : start<Small>(ctx, job, s);
+void simt_matmul(Cuda& ctx, const Job<float>& job, const MatmulSizes& s, Path path) {
+  path == Path::large ? start<Large>(ctx, job, s) : start<Small>(ctx, job, s);
 }
 
 }  // namespace fovea::kernels::gemm

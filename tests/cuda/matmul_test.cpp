@@ -31,13 +31,23 @@ struct Device {
   }
 };
 
-// Multiprocessors that the device is said to have: 0 leaves the number.
-int multiprocessors = 0;
+// What the device is said to be, while one of these lives.
+struct Pretend {
+  int multiprocessors, capability;
+  static inline const Pretend* current = nullptr;
+  Pretend(int multiprocessors, int capability) : multiprocessors(multiprocessors), capability(capability) {
+    current = this;
+  }
+  ~Pretend() { current = nullptr; }
+};
 
 template <class T, class Out>
 std::vector<Out> multiplied(const MatmulCase<T, Out>& test, int64_t offset = 0) {
   Device device{cuda(0), offset};
-  if (multiprocessors) device.ctx.multiprocessors = multiprocessors;
+  if (Pretend::current) {
+    device.ctx.multiprocessors = Pretend::current->multiprocessors;
+    device.ctx.capability = Pretend::current->capability;
+  }
   MatmulOutput<T> output = test.output;
   output.bias = device.copy(test.bias), output.residual = device.copy(test.residual);
   Out* c = device.copy(test.c);
@@ -94,7 +104,7 @@ TEST_CASE("matmul on the device agrees with the formula for every transposition"
 TEST_CASE("large tiles and misaligned operands", "[cuda][matmul]") {
   // Products that fill every multiprocessor with tiles of 128 would take long; these do it in parts of k or at once.
   for (int count : {4, 1}) {
-    multiprocessors = count;
+    Pretend pretend{count, 80};
     for (Size size : {Size{129, 136, 320}, Size{136, 130, 301}})
       with_flags(size, [](MatmulSizes s) {
         CHECK(error<float, float>(s) < 1e-6);
@@ -104,7 +114,26 @@ TEST_CASE("large tiles and misaligned operands", "[cuda][matmul]") {
         CHECK(error<float, float>(s) < 1e-6);
       });
   }
-  multiprocessors = 0;
+}
+
+// Capability 9.0 takes these to the copy engine and wgmma, if the library has code for sm_90a; a capability of 8.0 to
+// mma.sync. Both agree with the formula.
+TEST_CASE("every path of bf16 products", "[cuda][matmul]") {
+  const int capability = GENERATE(90, 80);
+  if (capability > cuda(0).capability) return;
+  for (int count : {1, 2, 12}) {
+    Pretend pretend{count, capability};
+    INFO(count << " multiprocessors of capability " << capability);
+    for (Size size : {Size{136, 264, 72}, Size{72, 80, 200}, Size{200, 328, 1040}})
+      with_flags(size, [](MatmulSizes s) {
+        CHECK(error<bf16, float>(s, {}, true) < 1e-6);
+        CHECK(error<bf16, bf16>(s, {.alpha = 0.5, .beta = 1, .epilogue = Epilogue::gelu}, true, true) < 5e-3);
+      });
+    const int64_t m = 72, n = 136, k = 80;
+    CHECK(error<bf16, float>({m, n, k, false, true, 3, m * k, n * k, m * n}) < 1e-6);
+    CHECK(error<bf16, bf16>({m, n, k, true, false, 3, 0, n * k, m * n}) < 5e-3);
+    CHECK(error<bf16, float>({m, n, k, true, true, 3, m * k, n * k, 0}) < 1e-6);
+  }
 }
 
 TEST_CASE("operands at any address", "[cuda][matmul]") {
