@@ -57,9 +57,8 @@ struct Line {
 // A position in the row of taps that a point reads: row and column of the kernel, element of the run of neighbouring
 // elements there. Runs are padded to whole packs.
 struct Tap {
-  int row, column, element;
+  int row = 0, column = 0, element = 0;
 
-  __device__ Tap(int at, int columns, int run) : row(0), column(0), element(0) { advance(at, columns, run); }
   __device__ void advance(int by, int columns, int run) {
     element += by;
     while (element >= run) {

@@ -87,7 +87,8 @@ __global__ __launch_bounds__(kThreads, 2) void weights_kernel(WeightProduct<elem
   const int rows = p.rows - row_first, lane = threadIdx.x % kWarp;
   const T* dy = p.dy + int64_t(step0) * kPoints * k + group * p.rows + row_first;
   const int column = column_first + int(threadIdx.x) % kBChunks * kVec;
-  const Tap tap(kPacks ? column : 0, p.tap_columns, p.padded);
+  Tap tap;
+  if constexpr (kPacks) tap.advance(column, p.tap_columns, p.padded);
   const int down = tap.row * p.axis_h.step, right = tap.column * p.axis_w.step * p.pitch + tap.element;
   const int ahead = down * line + right;
 
@@ -128,7 +129,8 @@ __global__ __launch_bounds__(kThreads, 2) void weights_kernel(WeightProduct<elem
 #pragma unroll 1
       for (int chunk = lane / 4; chunk < kBChunks; chunk += kWarp / 4) {
         const int mine = column_first + chunk * kVec + lane % 4 * kEach;
-        const Tap own(mine, p.tap_columns, p.padded);
+        Tap own;
+        own.advance(mine, p.tap_columns, p.padded);
         const int below = own.row * p.axis_h.step;
         const int beside = own.column * p.axis_w.step * p.pitch + own.element;
 #pragma unroll 4
