@@ -66,6 +66,12 @@ __device__ inline uint64_t tile_descriptor(const void* tile) {
 template <bool kAlongK>
 inline constexpr int kStep16 = kAlongK ? 32 >> 4 : 16 * 128 >> 4;
 
+// Makes what this thread wrote to shared memory, by stores and finished copy_async, known to wgmma; before the block's
+// barrier.
+__device__ inline void copies_fence() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
 // Orders this warpgroup's registers before its next products, closes a group of them, waits until at most kPending
 // groups are under way.
 __device__ inline void wgmma_fence() {
