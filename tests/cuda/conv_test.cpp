@@ -90,9 +90,11 @@ Results on_cpu(const Conv2dShape& s) {
   return out;
 }
 
-// On a device that says how many multiprocessors it has: few ask for large tiles.
+// What the kernels are told of the device. Few multiprocessors ask for large tiles; Hopper has kernels of its own.
+enum class Told { truth, one_multiprocessor, one_ampere_multiprocessor };
+
 template <class T>
-Results on_device(const Conv2dShape& s, int64_t offset, int multiprocessors) {
+Results on_device(const Conv2dShape& s, int64_t offset, Told told) {
   Dtype dtype = sizeof(T) == 2 ? Dtype::bf16 : Dtype::f32;
   int64_t x_size = s.n * s.h * s.w * s.c, y_size = s.n * s.out_h() * s.out_w() * s.k;
   int64_t w_size = s.k * s.kh * s.kw * (s.c / s.groups);
@@ -101,7 +103,8 @@ Results on_device(const Conv2dShape& s, int64_t offset, int multiprocessors) {
   OnDevice y(y_size, dtype, offset), dx(x_size, dtype, offset);
   OnDevice dweight(w_size, Dtype::f32, offset), dbias(s.k, Dtype::f32, offset);
   Cuda ctx = cuda(0);
-  if (multiprocessors) ctx.multiprocessors = multiprocessors;
+  if (told != Told::truth) ctx.multiprocessors = 1;
+  if (told == Told::one_ampere_multiprocessor) ctx.capability = 80;
   conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), y.data<T>());
   conv2d_backward_data<T>(ctx, s, dy.data<T>(), weight.data<float>(), dx.data<T>());
   conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), dweight.data<float>(), dbias.data<float>());
@@ -113,8 +116,9 @@ void compare(const Conv2dShape& s, int64_t offset = 0, double rounding = sizeof(
              double weight_rounding = 2e-6) {
   INFO(s << (sizeof(T) == 2 ? ", bf16" : ", f32") << ", offset " << offset);
   const Results want = on_cpu(s);
-  for (int multiprocessors : {0, 1}) {
-    const Results got = on_device<T>(s, offset, multiprocessors);
+  for (Told told : {Told::truth, Told::one_multiprocessor, Told::one_ampere_multiprocessor}) {
+    if (told == Told::one_ampere_multiprocessor && sizeof(T) != 2) continue;  // float has the same kernels everywhere
+    const Results got = on_device<T>(s, offset, told);
     CHECK(error(got.y, want.y) < rounding);
     CHECK(error(got.dx, want.dx) < rounding);
     CHECK(error(got.dweight, want.dweight) < weight_rounding);
@@ -131,18 +135,19 @@ struct Tf32 {
 // Channels that packs divide and that they do not, sizes around a tile's, more than one tile in every direction.
 const std::vector<Conv2dShape> kShapes = {
     {.n = 2, .h = 9, .w = 7, .c = 16, .k = 24, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+    {.n = 2, .h = 9, .w = 11, .c = 72, .k = 136, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
     {.n = 1,
      .h = 13,
      .w = 11,
-     .c = 40,
-     .k = 136,
+     .c = 80,
+     .k = 88,
      .kh = 3,
      .kw = 3,
      .stride_h = 2,
      .stride_w = 2,
      .pad_h = 1,
      .pad_w = 1},
-    {.n = 2, .h = 17, .w = 18, .c = 3, .k = 8, .kh = 7, .kw = 7, .stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3},
+    {.n = 1, .h = 12, .w = 13, .c = 72, .k = 72, .kh = 1, .kw = 2, .stride_h = 3, .stride_w = 2, .pad_w = 1},
     {.n = 2, .h = 16, .w = 24, .c = 3, .k = 16, .kh = 8, .kw = 8, .stride_h = 8, .stride_w = 8},
     {.n = 1, .h = 6, .w = 7, .c = 8, .k = 8, .kh = 1, .kw = 1, .stride_h = 2, .stride_w = 2},
     {.n = 1,
@@ -171,10 +176,13 @@ const std::vector<Conv2dShape> kShapes = {
      .pad_w = 0,
      .dilation_h = 2,
      .dilation_w = 2},
-    {.n = 2, .h = 5, .w = 6, .c = 32, .k = 48, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 2},
     {.n = 1, .h = 5, .w = 6, .c = 6, .k = 9, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 3},
     {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
 };
+const Conv2dShape kStem = {
+    .n = 2, .h = 17, .w = 18, .c = 3, .k = 8, .kh = 7, .kw = 7, .stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3};
+const Conv2dShape kGroups = {
+    .n = 2, .h = 5, .w = 6, .c = 32, .k = 48, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 2};
 const std::vector<Conv2dShape> kDepthwise = {
     {.n = 2, .h = 9, .w = 10, .c = 16, .k = 16, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 16},
     {.n = 1,
@@ -220,6 +228,13 @@ const std::vector<Conv2dShape> kDepthwise = {
 
 }  // namespace
 
+TEST_CASE("stems and groups on the device agree with the CPU's loops in f64", "[cuda][conv]") {
+  for (const Conv2dShape& s : {kStem, kGroups}) {
+    compare<float>(s);
+    compare<bf16>(s);
+  }
+}
+
 TEST_CASE("convolutions on the device agree with the CPU's loops in f64", "[cuda][conv]") {
   for (const Conv2dShape& s : kShapes) {
     compare<float>(s);
@@ -235,7 +250,7 @@ TEST_CASE("depthwise convolutions on the device agree with the CPU's loops in f6
 }
 
 TEST_CASE("convolutions take images that are not aligned", "[cuda][conv]") {
-  for (const Conv2dShape& s : {kShapes[0], kShapes[3], kShapes[8], kDepthwise[0]}) {
+  for (const Conv2dShape& s : {kShapes[0], kStem, kGroups, kDepthwise[0]}) {
     compare<float>(s, 1);
     compare<bf16>(s, 1);
   }
