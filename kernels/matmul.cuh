@@ -196,12 +196,13 @@ __device__ void store_stage(const Job<T>& job, int64_t offset, int row, int col,
     if constexpr (N == 1) {
       x[0] = *Stage<kRows, kCols>::at(stage, r, c);
     } else {
+      // Lanes four apart read the halves of eight columns in a different order, each time from all banks.
+      const int turned = N == 8 ? i / 4 % 2 : 0;
+      Pack<float, 4> part[N / 4];
 #pragma unroll
-      for (int part = 0; part < N; part += 4) {
-        Pack<float, 4> four = load_pack<4>(Stage<kRows, kCols>::at(stage, r, c + part));
+      for (int j = 0; j < N / 4; ++j) part[j] = load_pack<4>(Stage<kRows, kCols>::at(stage, r, c + (j ^ turned) * 4));
 #pragma unroll
-        for (int j = 0; j < 4; ++j) x[part + j] = four[j];
-      }
+      for (int j = 0; j < N; ++j) x[j] = turned ? part[(j / 4 ^ 1) % (N / 4)][j % 4] : part[j / 4][j % 4];
     }
     finish_pack<Out, N>(job.out, x, offset + int64_t(row + r) * job.n + col + c, col + c);
   }

@@ -39,11 +39,24 @@ __device__ int place(int i, int at, int lanes) {
   int each = kAlongK ? 8 / lanes : 4;
   return i / each * each * lanes + at * each + i % each;
 }
+// Where row (column) i of a lane begins for k: kStep values of k when k runs along the rows, else four rows (columns).
+// `width` is a multiple of 8, k of kStep; neither enters into the permutation with more than it has to.
+template <class Tile, bool kAlongK, int kLanes>
+__device__ const float* values_at(const char* tile, unsigned width, unsigned k, unsigned i, unsigned at) {
+  const float* values = reinterpret_cast<const float*>(tile);
+  if constexpr (kAlongK) {
+    constexpr unsigned kEach = 8 / kLanes;
+    unsigned inside = at * kEach + i % kEach;
+    return values + (width + i / kEach * 8) * Tile::kCols + swizzled<Tile::kChunks>(inside, k / 4) * 4 + k % 4;
+  } else {
+    return values + k * Tile::kCols + width + place<false>(i, at, kLanes);
+  }
+}
 
 // sum += A B over kStep neighbouring k from `k`. A's part is read whole, B's bit by bit.
 template <class TileA, class TileB, bool kTransposeA, bool kTransposeB, int kStep, int kTall, int kWide>
-__device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const char* tile_b, int row, int col, int k,
-                         int down, int across) {
+__device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const char* tile_b, unsigned row, unsigned col,
+                         unsigned k, unsigned down, unsigned across) {
   using Along = Pack<float, kStep>;
   using Across = Pack<float, 4>;
   float a[kStep][kTall];
@@ -52,14 +65,14 @@ __device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const c
     for (int z = 0; z < kStep; ++z)
 #pragma unroll
       for (int y = 0; y < kTall; y += 4) {
-        Across four = load_pack<4>(&TileA::element(tile_a, k + z, row + place<false>(y, down, kLanesDown)));
+        Across four = load_pack<4>(values_at<TileA, false, kLanesDown>(tile_a, row, k + z, y, down));
 #pragma unroll
         for (int j = 0; j < 4; ++j) a[z][y + j] = four[j];
       }
   } else {
 #pragma unroll
     for (int y = 0; y < kTall; ++y) {
-      Along x = load_pack<kStep>(&TileA::element(tile_a, row + place<true>(y, down, kLanesDown), k));
+      Along x = load_pack<kStep>(values_at<TileA, true, kLanesDown>(tile_a, row, k, y, down));
 #pragma unroll
       for (int z = 0; z < kStep; ++z) a[z][y] = x[z];
     }
@@ -67,7 +80,7 @@ __device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const c
   if constexpr (kTransposeB) {
 #pragma unroll
     for (int x = 0; x < kWide; ++x) {
-      Along b = load_pack<kStep>(&TileB::element(tile_b, col + place<true>(x, across, kLanesAcross), k));
+      Along b = load_pack<kStep>(values_at<TileB, true, kLanesAcross>(tile_b, col, k, x, across));
 #pragma unroll
       for (int z = 0; z < kStep; ++z)
 #pragma unroll
@@ -78,7 +91,7 @@ __device__ void multiply(float (&sum)[kTall][kWide], const char* tile_a, const c
     for (int z = 0; z < kStep; ++z)
 #pragma unroll
       for (int x = 0; x < kWide; x += 4) {
-        Across b = load_pack<4>(&TileB::element(tile_b, k + z, col + place<false>(x, across, kLanesAcross)));
+        Across b = load_pack<4>(values_at<TileB, false, kLanesAcross>(tile_b, col, k + z, x, across));
 #pragma unroll
         for (int y = 0; y < kTall; ++y)
 #pragma unroll
@@ -95,9 +108,9 @@ __global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
   constexpr int kStep = kTransposeA && kTransposeB ? 2 : 4;  // there 4 need more registers than there are
   constexpr int kStages = S::kStages, kTall = S::kTall, kWide = S::kWide;
   extern __shared__ __align__(128) char shared[];
-  const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp;
-  const int down = lane / kLanesAcross, across = lane % kLanesAcross;
-  const int warp_row = warp / S::kWarpsAcross * S::kWarpRows, warp_col = warp % S::kWarpsAcross * S::kWarpCols;
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const unsigned down = lane / kLanesAcross, across = lane % kLanesAcross;
+  const unsigned warp_row = warp / S::kWarpsAcross * S::kWarpRows, warp_col = warp % S::kWarpsAcross * S::kWarpCols;
   __shared__ Share share;  // not in registers, of which the loop wants all
   if (threadIdx.x == 0) share = share_of<S::kTile, S::kTile, S::kDepth>(job, blockIdx.x);
   __syncthreads();
@@ -120,9 +133,9 @@ __global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
     const char *tile_a = shared + used * P::kBytes, *tile_b = tile_a + P::TileA::kBytes;
     used = used + 1 == kStages ? 0 : used + 1;
 #pragma unroll 1
-    for (int chunk = 0; chunk < S::kDepth; chunk += 4)
+    for (unsigned chunk = 0; chunk < S::kDepth; chunk += 4)
 #pragma unroll
-      for (int k = 0; k < 4; k += kStep)
+      for (unsigned k = 0; k < 4; k += kStep)
         multiply<typename P::TileA, typename P::TileB, kTransposeA, kTransposeB, kStep>(
             sum, tile_a, tile_b, warp_row, warp_col, chunk + k, down, across);
   }
@@ -131,12 +144,17 @@ __global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
   __syncthreads();
   using Out = Stage<S::kWarpRows, S::kWarpCols>;
   float* stage = reinterpret_cast<float*>(shared + warp * Out::kBytes);
+  constexpr int kTogether = kTransposeB ? 1 : 4;
 #pragma unroll
   for (int y = 0; y < kTall; ++y)
 #pragma unroll
-    for (int x = 0; x < kWide; ++x)
-      *Out::at(stage, place<!kTransposeA>(y, down, kLanesDown), place<kTransposeB>(x, across, kLanesAcross)) =
-          sum[y][x];
+    for (int x = 0; x < kWide; x += kTogether) {
+      Pack<float, kTogether> neighbours;
+#pragma unroll
+      for (int i = 0; i < kTogether; ++i) neighbours[i] = sum[y][x + i];
+      store_pack(Out::at(stage, place<!kTransposeA>(y, down, kLanesDown), place<kTransposeB>(x, across, kLanesAcross)),
+                 neighbours);
+    }
   __syncwarp();
   store_stage<S::kWarpRows, S::kWarpCols>(job, share, share.row + warp_row, share.col + warp_col, stage);
 }
