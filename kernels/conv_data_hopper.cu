@@ -25,7 +25,7 @@ __global__ __launch_bounds__(kGatherThreads,
   Block block(p, shared);
   if (block.empty) return;
 
-  const int group = int(threadIdx.x) / 128, warp = int(threadIdx.x) / kWarp % 4, lane = int(threadIdx.x) % kWarp;
+  const int group = int(threadIdx.x) / 128, warp = int(threadIdx.x) / kWarp % 4;
   float sum[64] = {};
   auto load = [&](int tile) {
     uint4* a = stages + tile % kStages * kStageChunks;
@@ -57,13 +57,7 @@ __global__ __launch_bounds__(kGatherThreads,
   __syncthreads();
 
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * 16 * kPitch;
-#pragma unroll
-  for (int j = 0; j < kSide / 8; ++j)
-#pragma unroll
-    for (int half = 0; half < 2; ++half)
-      store_pack(staged + (8 * half + lane / 4) * kPitch + 8 * j + lane % 4 * 2,
-                 Pack<float, 2>{sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]});
-  __syncwarp();
+  stage_wgmma<kPitch>(staged, sum);
   block.write<16, kSide, kPitch>(staged, 64 * group + 16 * warp, 0);
 #endif
 }

@@ -14,6 +14,13 @@ enum class Math { f32, tf32, bf16 };
 template <Math kMath>
 using element_t = std::conditional_t<kMath == Math::bf16, bf16, float>;
 
+// Where chunk `chunk` of row `row` lies in a tile of kRows rows that are wider than 128 bytes: panels of 8 chunks, one
+// behind the other, each in swizzled rows.
+template <int kRows>
+__device__ constexpr int in_panels(int row, int chunk) {
+  return chunk / 8 * kRows * 8 + swizzled(row, chunk % 8);
+}
+
 // kM x kN outputs of one warp. The operands lie in shared memory in swizzled rows of 16-byte chunks (mma.cuh).
 template <Math kMath, int kM, int kN>
 struct WarpTile {
@@ -67,42 +74,42 @@ struct WarpTile {
     }
   }
 
-  // sum += A^T B: rows of kAChunks and kBChunks chunks are steps of the reduction, kSteps of them, and the outputs run
-  // along them, from elements a_first and b_first on, multiples of 32. bf16: ldmatrix transposes. tf32: words; the
-  // tensor core's k = t and t + 4 are rows 2t and 2t + 8, or 2t + 1 and 2t + 9, of A and B alike: the swizzle spreads
-  // them over all banks. f32: a lane has 4 neighbours, from 4 (lane / 4) + 32 i of A and 4 (lane % 4) + 16 j of B.
-  template <int kSteps, int kAChunks, int kBChunks>
+  // sum += A^T B over kSteps rows of both tiles, which lie in panels (in_panels<kSteps>) and are steps of the
+  // reduction; the outputs run along them, from elements a_first and b_first on, multiples of kM and kN. bf16: ldmatrix
+  // transposes. tf32: words; the tensor core's k = t and t + 4 are rows 2t and 2t + 8, or 2t + 1 and 2t + 9, of A and B
+  // alike: the swizzle spreads them over all banks. f32: a lane has 4 neighbours, from 4 (lane / 4) + 32 i of A and 4
+  // (lane % 4) + 16 j of B.
+  template <int kSteps>
   __device__ void add_columns(const uint4* a_tile, const uint4* b_tile, int a_first, int b_first) {
+    constexpr int kWidth = 8 * kVec, kPanel = kSteps * 8;  // of a panel, in elements; its size in chunks
+    static_assert(kM % kWidth == 0 || kWidth % kM == 0);
+    static_assert(kN % kWidth == 0 || kWidth % kN == 0);
     const int lane = threadIdx.x % kWarp;
+    a_tile += a_first / kWidth * kPanel;
+    b_tile += b_first / kWidth * kPanel;
     if constexpr (kMath == Math::bf16) {
       const RowChunk at_a = chunks_first(lane), at_b = rows_first(lane);
+      const int a_chunk = a_first % kWidth / kVec + at_a.chunk, b_chunk = b_first % kWidth / kVec + at_b.chunk;
 #pragma unroll
       for (int step = 0; step < kSteps; step += 16) {
         uint32_t a[kM / 16][4], b[kN / 16][4];
 #pragma unroll
-        for (int i = 0; i < kM / 16; ++i)
-          ldmatrix<4, true>(a[i], a_tile + swizzled<kAChunks>(step + at_a.row, a_first / kVec + 2 * i + at_a.chunk));
+        for (int i = 0; i < kM / 16; ++i) ldmatrix<4, true>(a[i], a_tile + swizzled(step + at_a.row, a_chunk + 2 * i));
 #pragma unroll
-        for (int j = 0; j < kN / 16; ++j)
-          ldmatrix<4, true>(b[j], b_tile + swizzled<kBChunks>(step + at_b.row, b_first / kVec + 2 * j + at_b.chunk));
+        for (int j = 0; j < kN / 16; ++j) ldmatrix<4, true>(b[j], b_tile + swizzled(step + at_b.row, b_chunk + 2 * j));
         multiply(a, b);
       }
     } else if constexpr (kMath == Math::tf32) {
       const int g = lane / 4, t = lane % 4;
 #pragma unroll
       for (int parity = 0; parity < 2; ++parity) {
-        // Of the first rows that this lane reads: columns g, g + 8, g + 16 and g + 24; the rest lies at fixed
+        // Of the first rows that this lane reads, columns g, g + 8, g + 16 and g + 24: the rest lies at fixed
         // distances.
-        const uint32_t *a_words[4], *b_words[4];
+        int words[4];
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          a_words[e] = reinterpret_cast<const uint32_t*>(a_tile + a_first / kVec +
-                                                         swizzled<kAChunks>(2 * t + parity, 2 * e + g / 4)) +
-                       g % 4;
-          b_words[e] = reinterpret_cast<const uint32_t*>(b_tile + b_first / kVec +
-                                                         swizzled<kBChunks>(2 * t + parity, 2 * e + g / 4)) +
-                       g % 4;
-        }
+        for (int e = 0; e < 4; ++e) words[e] = swizzled(2 * t + parity, 2 * e + g / 4) * 4 + g % 4;
+        const uint32_t* a_words = reinterpret_cast<const uint32_t*>(a_tile);
+        const uint32_t* b_words = reinterpret_cast<const uint32_t*>(b_tile);
 #pragma unroll
         for (int step = 0; step < kSteps; step += 16) {
           uint32_t a[kM / 16][4], b[kN / 16][4];
@@ -110,26 +117,25 @@ struct WarpTile {
           for (int e = 0; e < 4; ++e) {
 #pragma unroll
             for (int i = 0; i < kM / 16; ++i)
-              a[i][e] = a_words[i % 2 * 2 + e % 2][(step + e / 2 * 8) * kAChunks * 4 + i / 2 * 32];
+              a[i][e] = a_words[words[i % 2 * 2 + e % 2] + (step + e / 2 * 8) * 32 + i / 2 * kPanel * 4];
 #pragma unroll
             for (int j = 0; j < kN / 16; ++j)
-              b[j][e] = b_words[j % 2 * 2 + e / 2][(step + e % 2 * 8) * kBChunks * 4 + j / 2 * 32];
+              b[j][e] = b_words[words[j % 2 * 2 + e / 2] + (step + e % 2 * 8) * 32 + j / 2 * kPanel * 4];
           }
           multiply(a, b);
         }
       }
     } else {
-      const float4* a_words = reinterpret_cast<const float4*>(a_tile);
-      const float4* b_words = reinterpret_cast<const float4*>(b_tile);
 #pragma unroll 8
       for (int step = 0; step < kSteps; ++step) {
         Pack<float, 4> a[kM / 32], b[kN / 16];
 #pragma unroll
         for (int i = 0; i < kM / 32; ++i)
-          a[i] = load_pack<4>(&a_words[a_first / 4 + swizzled<kAChunks>(step, lane / 4 + 8 * i)].x);
+          a[i] = load_pack<4>(reinterpret_cast<const float*>(a_tile + i * kPanel + swizzled(step, lane / 4)));
 #pragma unroll
         for (int j = 0; j < kN / 16; ++j)
-          b[j] = load_pack<4>(&b_words[b_first / 4 + swizzled<kBChunks>(step, lane % 4 + 4 * j)].x);
+          b[j] = load_pack<4>(
+              reinterpret_cast<const float*>(b_tile + j / 2 * kPanel + swizzled(step, lane % 4 + j % 2 * 4)));
 #pragma unroll
         for (int i = 0; i < kM / 8; ++i)
 #pragma unroll
@@ -189,6 +195,17 @@ struct WarpTile {
       }
   }
 };
+
+// Writes a warp's 16 rows of a warpgroup's wgmma sums (hopper.cuh) to its own rows of kPitch floats in shared memory.
+template <int kPitch, int kSums>
+__device__ void stage_wgmma(float* rows, const float (&sum)[kSums]) {
+  const int lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int i = 0; i < kSums; i += 2)
+    store_pack(rows + (i / 2 % 2 * 8 + lane / 4) * kPitch + i / 4 * 8 + lane % 4 * 2,
+               Pack<float, 2>{sum[i], sum[i + 1]});
+  __syncwarp();
+}
 
 // Writes a warp's staged tile: `rows` rows of `columns` valid columns, 16 bytes at once where `packs` says that all
 // rows begin and end at multiples of 16 bytes. row(r) is the place of row r's column 0 or null, place(c) the distance
