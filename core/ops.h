@@ -1,10 +1,11 @@
 #pragma once
 
-// Everything differentiable.
+// Everything differentiable, and what assigns.
 #include <fovea/core/autograd.h>
 #include <fovea/core/ops/activation.h>
 #include <fovea/core/ops/arith.h>
 #include <fovea/core/ops/attention.h>
+#include <fovea/core/ops/cluster.h>
 #include <fovea/core/ops/conv.h>
 #include <fovea/core/ops/linear.h>
 #include <fovea/core/ops/loss.h>

@@ -1,0 +1,54 @@
+#include <fovea/core/ops/cluster.h>
+
+#include <fovea/core/autograd.h>
+#include <fovea/core/check.h>
+#include <fovea/core/dispatch.h>
+#include <fovea/kernels/kmeans.h>
+#include <fovea/kernels/sinkhorn.h>
+
+namespace fovea {
+
+Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations) {
+  check(scores.rank() == 2 && scores.numel() > 0,
+        "sinkhorn: want scores [B, K] of at least one sample and prototype, got {}", scores.shape());
+  check(epsilon > 0 && iterations > 0, "sinkhorn: want epsilon and iterations above 0, got {} and {}", epsilon,
+        iterations);
+  Tensor codes = Tensor::empty(scores.shape(), scores.dtype(), scores.device());
+  dispatch_float(scores, "sinkhorn", [&]<class T>(auto& ctx) {
+    kernels::sinkhorn(ctx, {scores.size(0), scores.size(1), epsilon, iterations}, scores.data<T>(), codes.data<T>());
+  });
+  return codes;
+}
+
+static kernels::KMeans kmeans_shape(const char* op, const Tensor& x, const Tensor& centres) {
+  check(x.rank() == 2 && centres.rank() == 2 && centres.size(0) > 0 && centres.size(1) == x.size(1) &&
+            centres.dtype() == x.dtype() && centres.device() == x.device(),
+        "{}: want rows [N, D] and centres [K, D] of one dtype and device, got {} {} on {} and {} {} on {}", op,
+        name_of(x.dtype()), x.shape(), x.device(), name_of(centres.dtype()), centres.shape(), centres.device());
+  return {x.size(0), x.size(1), centres.size(0)};
+}
+
+Tensor kmeans_assign(const Tensor& x, const Tensor& centres) {
+  kernels::KMeans shape = kmeans_shape("kmeans_assign", x, centres);
+  Tensor labels = Tensor::empty({shape.rows}, Dtype::i64, x.device());
+  dispatch_float(x, "kmeans_assign", [&]<class T>(auto& ctx) {
+    Tensor distances = Tensor::empty({shape.rows}, dtype_of<kernels::accumulator_t<T>>, x.device());
+    kernels::kmeans_assign(ctx, shape, x.data<T>(), centres.data<T>(), labels.data<int64_t>(),
+                           distances.data<kernels::accumulator_t<T>>());
+  });
+  return labels;
+}
+
+Tensor kmeans_update(const Tensor& x, const Tensor& labels, const Tensor& centres) {
+  kernels::KMeans shape = kmeans_shape("kmeans_update", x, centres);
+  check(labels.shape() == Shape{shape.rows} && labels.dtype() == Dtype::i64 && labels.device() == x.device(),
+        "kmeans_update: want labels i64 {} on {}, got {} {} on {}", Shape{shape.rows}, x.device(),
+        name_of(labels.dtype()), labels.shape(), labels.device());
+  Tensor updated = centres.detach().clone();
+  dispatch_float(x, "kmeans_update", [&]<class T>(auto& ctx) {
+    kernels::kmeans_update(ctx, shape, x.data<T>(), labels.data<int64_t>(), updated.data<T>());
+  });
+  return updated;
+}
+
+}  // namespace fovea

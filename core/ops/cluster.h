@@ -1,0 +1,19 @@
+#pragma once
+
+#include <fovea/core/tensor.h>
+
+// Assignments to prototypes and centres. No gradient flows through any of them.
+namespace fovea {
+
+// SwAV's codes (Caron et al., 2020): scores [B, K] become soft assignments [B, K] of the same dtype in which each
+// sample's row sums to 1 and the prototypes' masses approach B / K: exp(scores / epsilon), its columns and rows
+// normalised in turn, columns first. B and K at least 1, epsilon above 0.
+Tensor sinkhorn(const Tensor& scores, double epsilon = 0.05, int iterations = 3);
+
+// k-means on x [N, D] with centres [K, D] of the same dtype: the nearest centre of each row, i64 [N] (the lower number
+// of equally near ones; -1 for rows with NaN), and the centres after the rows have been assigned: the means of theirs,
+// or what they were where they have none.
+Tensor kmeans_assign(const Tensor& x, const Tensor& centres);
+Tensor kmeans_update(const Tensor& x, const Tensor& labels, const Tensor& centres);
+
+}  // namespace fovea

@@ -1,0 +1,140 @@
+// Sinkhorn's normalisation by its two vectors of factors: u for the prototypes, v for the samples. The matrix is read,
+// 16 bytes at a time where it is aligned, and its exponentials are made again in every half of an iteration; nothing
+// but the codes is written.
+//
+//   tops      the samples' largest scores, and v that makes up for taking them off       reads s
+//   columns   sums over samples of exp v, by blocks of samples; joined into u            reads s
+//   rows      sums over prototypes of exp u, a block a sample: v; the last one goes on   reads s, at last twice, and
+//             to write the codes                                                         writes the codes
+#include <cmath>
+
+#include <fovea/kernels/device_scratch.h>
+#include <fovea/kernels/sinkhorn.h>
+#include <fovea/kernels/cuda_utils.cuh>
+
+namespace fovea::kernels {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kShare = 32;  // samples of a block of columns, at least
+
+// body(first column, N of them) for this thread's packs of a row of `cols`, whole ones only.
+template <int N, class F>
+__device__ void for_each_pack(int64_t cols, F&& body) {
+#pragma unroll 4
+  for (int64_t k = int64_t(threadIdx.x) * N; k < cols; k += kThreads * N) body(k);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kThreads) tops_kernel(const T* scores, int64_t prototypes, float* top) {
+  __shared__ float shared[kWarp];
+  const T* row = scores + blockIdx.x * prototypes;
+  float most = -INFINITY;
+  for_each_pack<N>(prototypes, [&](int64_t k) {
+    Pack<T, N> pack = load_pack<N>(row + k);
+#pragma unroll
+    for (int i = 0; i < N; ++i) most = fmaxf(most, to_float(pack[i]));
+  });
+  most = block_reduce<kThreads>(most, shared, MaxOf{});
+  if (threadIdx.x == 0) top[blockIdx.x] = most;
+}
+
+// v[b] = exp((top[b] - max top) sharpness), by one block.
+__global__ void __launch_bounds__(kThreads) start_kernel(const float* top, int64_t samples, float sharpness, float* v) {
+  __shared__ float shared[kWarp];
+  float most = -INFINITY;
+  for (int64_t b = threadIdx.x; b < samples; b += kThreads) most = fmaxf(most, top[b]);
+  most = block_reduce<kThreads>(most, shared, MaxOf{});
+  for (int64_t b = threadIdx.x; b < samples; b += kThreads) v[b] = __expf((top[b] - most) * sharpness);
+}
+
+// parts[blockIdx.y][k] = the sum over this block's samples.
+template <int N, class T>
+__global__ void __launch_bounds__(kThreads)
+    columns_kernel(const T* scores, const float* top, const float* v, int64_t samples, int64_t prototypes,
+                   float sharpness, int64_t share, float* parts) {
+  int64_t k = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N, first = blockIdx.y * share;
+  if (k >= prototypes) return;
+  float sum[N] = {};
+#pragma unroll 4
+  for (int64_t b = first; b < min(samples, first + share); ++b) {
+    Pack<T, N> pack = load_pack<N>(scores + b * prototypes + k);
+#pragma unroll
+    for (int i = 0; i < N; ++i) sum[i] += __expf((to_float(pack[i]) - top[b]) * sharpness) * v[b];
+  }
+#pragma unroll
+  for (int i = 0; i < N; ++i) parts[blockIdx.y * prototypes + k + i] = sum[i];
+}
+__global__ void join_kernel(const float* parts, int64_t count, int64_t prototypes, float* u) {
+  int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x;
+  if (k >= prototypes) return;
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += parts[i * prototypes + k];
+  u[k] = sum > 0 ? 1 / (float(prototypes) * sum) : 0;
+}
+
+// Null codes: the factor v alone.
+template <int N, class T>
+__global__ void __launch_bounds__(kThreads)
+    rows_kernel(const T* scores, const float* top, const float* u, int64_t samples, int64_t prototypes, float sharpness,
+                float* v, T* codes) {
+  __shared__ float shared[kWarp];
+  int64_t b = blockIdx.x;
+  const T* row = scores + b * prototypes;
+  float most = top[b], sum = 0;
+  for_each_pack<N>(prototypes, [&](int64_t k) {
+    Pack<T, N> pack = load_pack<N>(row + k);
+#pragma unroll
+    for (int i = 0; i < N; ++i) sum += __expf((to_float(pack[i]) - most) * sharpness) * u[k + i];
+  });
+  sum = block_reduce<kThreads>(sum, shared);
+  float mine = sum > 0 ? 1 / sum : 0;  // times samples, which the codes have as a factor
+  if (!codes) {
+    if (threadIdx.x == 0) v[b] = mine / float(samples);
+    return;
+  }
+  for_each_pack<N>(prototypes, [&](int64_t k) {
+    Pack<T, N> pack = load_pack<N>(row + k);
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      pack[i] = from_float<T>(__expf((to_float(pack[i]) - most) * sharpness) * u[k + i] * mine);
+    store_pack(codes + b * prototypes + k, pack);
+  });
+}
+
+template <int N, class T>
+void run(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
+  DeviceScratch scratch(ctx);
+  const int64_t samples = shape.samples, prototypes = shape.prototypes;
+  const float sharpness = float(1 / shape.epsilon);
+  const int64_t blocks = ceil_div<int64_t>(prototypes, kThreads * N);
+  const int64_t wanted = std::max<int64_t>(1, 4 * ctx.multiprocessors / blocks);
+  const int64_t share = std::max(kShare, ceil_div(samples, wanted)), count = ceil_div(samples, share);
+  float *top = scratch.take<float>(size_t(samples)), *v = scratch.take<float>(size_t(samples)),
+        *u = scratch.take<float>(size_t(prototypes)), *parts = scratch.take<float>(size_t(count * prototypes));
+  launch(ctx, tops_kernel<N, T>, unsigned(samples), kThreads, 0, scores, prototypes, top);
+  launch(ctx, start_kernel, 1, kThreads, 0, top, samples, sharpness, v);
+  for (int i = 0; i < shape.iterations; ++i) {
+    launch(ctx, columns_kernel<N, T>, dim3(unsigned(blocks), unsigned(count)), kThreads, 0, scores, top, v, samples,
+           prototypes, sharpness, share, parts);
+    launch(ctx, join_kernel, unsigned(ceil_div<int64_t>(prototypes, kThreads)), kThreads, 0, parts, count, prototypes,
+           u);
+    launch(ctx, rows_kernel<N, T>, unsigned(samples), kThreads, 0, scores, top, u, samples, prototypes, sharpness, v,
+           i + 1 == shape.iterations ? codes : nullptr);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void sinkhorn(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
+  if (shape.samples == 0 || shape.prototypes == 0) return;
+  if (allows_packs<T>(shape.prototypes, scores, codes))
+    run<kPack<T>>(ctx, shape, scores, codes);
+  else
+    run<1>(ctx, shape, scores, codes);
+}
+template void sinkhorn<float>(Cuda&, const Sinkhorn&, const float*, float*);
+template void sinkhorn<bf16>(Cuda&, const Sinkhorn&, const bf16*, bf16*);
+
+}  // namespace fovea::kernels

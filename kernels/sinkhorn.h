@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include <fovea/kernels/bf16.h>
+#include <fovea/kernels/context.h>
+
+namespace fovea::kernels {
+
+// SwAV's codes: scores s [samples, prototypes] become Q_bk = samples u_k v_b exp(s_bk / epsilon), with u and v such
+// that all prototypes have the same mass and all samples the same: the Sinkhorn-Knopp iteration, prototypes first, so
+// that each sample's code sums to 1 and the prototypes' masses approach samples / prototypes.
+struct Sinkhorn {
+  int64_t samples, prototypes;
+  double epsilon;  // above 0
+  int iterations;  // at least 1
+};
+
+// Only u [prototypes] and v [samples] are kept; exponentials are taken relative to each sample's largest score.
+//                                                             reads s 2 iterations + 1 times, writes the codes once
+template <class T>
+void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, T* codes);
+template <class T>
+void sinkhorn(Cuda&, const Sinkhorn& shape, const T* scores, T* codes);
+
+}  // namespace fovea::kernels

@@ -1,0 +1,52 @@
+#include <cmath>
+
+#include <fovea/core/ops.h>
+#include <fovea/core/random.h>
+
+#include "support/catch.h"
+
+using namespace fovea;
+
+TEST_CASE("Sinkhorn's codes have their known values", "[core][cluster]") {
+  Tensor scores = Tensor::from<double>({3, 2}, {.5, 0, .4, .1, 0, .3});
+  std::vector<double> three = sinkhorn(scores, 0.05, 3).to_vector<double>(),
+                      fifty = sinkhorn(scores, 0.05, 50).to_vector<double>();
+  const double wanted[] = {.993266, .006734, .729834, .270166, .0000166, .9999834};
+  const double balanced[] = {.983165, .016835, .516828, .483172, .0000066, .9999934};
+  for (size_t i = 0; i < 6; ++i) {
+    CHECK(three[i] == Approx(wanted[i]).margin(1e-6));
+    CHECK(fifty[i] == Approx(balanced[i]).margin(1e-6));
+  }
+  std::vector<double> soft = sum(sinkhorn(scores, 0.5, 3), {0}).to_vector<double>();
+  CHECK(soft[0] == Approx(1.499728).margin(1e-6));
+  CHECK(soft[1] == Approx(1.500272).margin(1e-6));
+}
+
+TEST_CASE("Sinkhorn's codes sum to 1 for every sample, however far apart the scores are", "[core][cluster]") {
+  Generator generator(1);
+  for (double spread : {1.0, 100.0})
+    for (Shape shape : {Shape{1, 1}, Shape{37, 5}, Shape{9, 300}}) {
+      Tensor scores = randn(shape, generator) * spread;
+      for (float total : sum(sinkhorn(scores), {1}).to_vector<float>()) CHECK(total == Approx(1).epsilon(1e-5));
+    }
+  CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3})), Catch::Contains("[3]"));
+  CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), 0), Catch::Contains("epsilon"));
+}
+
+TEST_CASE("k-means finds the clusters of separated points and leaves empty centres alone", "[core][cluster]") {
+  Generator generator(2);
+  Tensor around = Tensor::from<float>({3, 2}, {0, 0, 10, 0, 0, 10});
+  Tensor x = reshape(broadcast_to(reshape(around, {3, 1, 2}), {3, 20, 2}), {60, 2}) + randn({60, 2}, generator) * 0.1;
+  Tensor centres = Tensor::from<float>({4, 2}, {1, 1, 8, 1, 1, 9, -50, -50}), labels;
+  for (int i = 0; i < 3; ++i) {
+    labels = kmeans_assign(x, centres);
+    centres = kmeans_update(x, labels, centres);
+  }
+  std::vector<int64_t> found = labels.to_vector<int64_t>();
+  for (int64_t i = 0; i < 60; ++i) CHECK(found[size_t(i)] == i / 20);
+  std::vector<float> means = mean(reshape(x, {3, 20, 2}), {1}).to_vector<float>(), got = centres.to_vector<float>();
+  for (size_t i = 0; i < 6; ++i) CHECK(got[i] == Approx(means[i]).margin(1e-5));
+  CHECK((got[6] == -50 && got[7] == -50));
+  CHECK_THROWS_WITH(kmeans_assign(x, Tensor::ones({4, 3})), Catch::Contains("[4, 3]"));
+  CHECK_THROWS_WITH(kmeans_update(x, Tensor::ones({60}), centres), Catch::Contains("i64"));
+}
