@@ -21,7 +21,7 @@ namespace fovea::kernels::gemm {
 namespace {
 
 constexpr int kRows = kLargeTile, kDepth = kHopperDepth / 2, kConsumers = 2, kThreads = (1 + kConsumers) * 128;
-constexpr int kBoxBytes = 64 * kDepth * 2;  // 64 rows or columns of a tile
+[[maybe_unused]] constexpr int kBoxBytes = 64 * kDepth * 2;  // 64 rows or columns of a tile
 
 template <int kCols>
 struct Traits {

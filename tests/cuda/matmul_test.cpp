@@ -1,9 +1,8 @@
-#include <fovea/kernels/copy.h>
-#include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/matmul.h>
 #include <fovea/kernels/precision.h>
 
 #include "support/catch.h"
+#include "support/device_copies.h"
 #include "support/matmul_case.h"
 
 using namespace fovea;
@@ -11,25 +10,6 @@ using namespace fovea::kernels;
 using namespace fovea::testing;
 
 namespace {
-
-// Copies on the device, each `offset` elements past an aligned address.
-struct Device {
-  Cuda ctx = cuda(0);
-  int64_t offset = 0;
-  DeviceScratch scratch{ctx};
-
-  template <class T>
-  T* copy(const std::vector<T>& v) {
-    if (v.empty()) return nullptr;
-    T* p = scratch.take<T>(v.size() + size_t(offset)) + offset;
-    upload(ctx, v.data(), p, v.size() * sizeof(T));
-    return p;
-  }
-  template <class T>
-  void read(const T* p, std::vector<T>& v) {
-    if (!v.empty()) download(ctx, p, v.data(), v.size() * sizeof(T));
-  }
-};
 
 // What the device is said to be, while one of these lives.
 struct Pretend {
@@ -43,7 +23,7 @@ struct Pretend {
 
 template <class T, class Out>
 std::vector<Out> multiplied(const MatmulCase<T, Out>& test, int64_t offset = 0) {
-  Device device{cuda(0), offset};
+  DeviceCopies device{cuda(0), offset};
   if (Pretend::current) {
     device.ctx.multiprocessors = Pretend::current->multiprocessors;
     device.ctx.capability = Pretend::current->capability;
@@ -202,7 +182,7 @@ TEMPLATE_TEST_CASE("the way back through bias and ReLU on the device is that of 
         std::vector<T> wanted(y.size()), dz(y.size());
         std::vector<float> wanted_bias(static_cast<size_t>(cols)), bias(static_cast<size_t>(cols), 7);
         epilogue_backward(cpu(), rows, cols, y.data(), dy.data(), wanted.data(), wanted_bias.data());
-        Device device{cuda(0), offset};
+        DeviceCopies device{cuda(0), offset};
         T *there_y = device.copy(y), *there_dy = device.copy(dy), *there_dz = device.copy(dz);
         float* there_bias = device.copy(bias);
         if (!there_y) there_y = there_dy = there_dz = device.scratch.take<T>(1);
