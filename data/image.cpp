@@ -134,8 +134,7 @@ Image resize(const Image& image, const Rect& rect, int width, int height, Filter
   Image out(width, height);
   const kernels::Pixels in{image.at(rect.x, rect.y), int64_t(image.width()) * 3, rect.width, rect.height};
   kernels::resize_rgb(kernels::cpu(), in, {0, 0, double(rect.width), double(rect.height)}, out.data(), width, height,
-                      filter == Filter::bicubic ? kernels::ResizeFilter::bicubic : kernels::ResizeFilter::bilinear,
-                      mirror);
+                      filter, mirror);
   return out;
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <fovea/kernels/image.h>
+
 namespace fovea::data {
 
 // Pixels x .. x + width - 1 and y .. y + height - 1 of an image.
@@ -16,7 +18,7 @@ struct Rect {
 };
 
 // How resize() weighs pixels; both widen with the scale when they shrink an image (antialiasing), as in PIL.
-enum class Filter { bilinear, bicubic };
+using Filter = kernels::ResizeFilter;
 
 // A colour picture: 8 bits a channel, rows from top to bottom, [height, width, 3]. Copying copies the pixels.
 class Image {

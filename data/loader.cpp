@@ -79,6 +79,11 @@ struct Loader::State {
     } else {
       std::iota(index, index + job->size, first);
     }
+    if (options.raw) {
+      batch.raw = std::make_shared<RawViews>();
+      batch.raw->parts.resize(size_t((job->size + kChunk - 1) / kChunk));
+      return job;
+    }
     int view = 0;
     for (int count : views.groups()) {
       const int64_t side = views[view].size();
@@ -101,22 +106,31 @@ struct Loader::State {
 
   // Images [begin, end) of a batch. Touches only their places in the tensors.
   void make_images(Batch& batch, int64_t begin, int64_t end, std::exception_ptr& error, int64_t& error_at) const {
+    RawPacker packer(views);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t index = static_cast<const Tensor&>(batch.index).data<int64_t>()[i];
       try {
-        make_image(batch, i, index);
+        batch.labels.data<int64_t>()[i] = dataset->label(index);
+        Rng rng = rng_of(batch.epoch, index);
+        if (options.raw)
+          packer.add(dataset->get(index), rng);
+        else
+          make_image(batch, i, dataset->get(index), rng);
       } catch (const std::exception& e) {
         error = std::make_exception_ptr(Error(fmt::format("loader: image {}: {}", index, e.what())));
         error_at = i;
         return;
       }
     }
+    if (options.raw) batch.raw->parts[size_t(begin / kChunk)] = packer.pack(options.pinned);
   }
 
-  void make_image(Batch& batch, int64_t i, int64_t index) const {
-    batch.labels.data<int64_t>()[i] = dataset->label(index);
-    Rng rng(options.seed, uint64_t(batch.epoch) << 40 | uint64_t(index));
-    Source source = dataset->get(index);
+  // The random numbers of an image in an epoch.
+  Rng rng_of(int64_t of_epoch, int64_t index) const {
+    return Rng(options.seed, uint64_t(of_epoch) << 40 | uint64_t(index));
+  }
+
+  void make_image(Batch& batch, int64_t i, Source source, Rng& rng) const {
     if (views.count() > 1) source.decode();
     for (int v = 0; v < views.count(); ++v) {
       const int side = views[v].size();
@@ -224,6 +238,7 @@ Loader::Loader(DatasetPtr dataset, Views views, LoaderOptions options) {
   check(!options.drop_last || n >= options.batch_size,
         "Loader: want a batch size of at most the {} images there are, got {} (or drop_last = false)", n,
         options.batch_size);
+  options.raw = options.raw && all_planned(views);
   state_ = std::make_unique<State>(std::move(dataset), std::move(views), options);
   state_->steps = options.drop_last ? n / options.batch_size : (n + options.batch_size - 1) / options.batch_size;
 }
@@ -237,6 +252,13 @@ int64_t Loader::steps() const {
 }
 const Dataset& Loader::dataset() const {
   return *state_->dataset;
+}
+const Views& Loader::views() const {
+  return state_->views;
+}
+std::vector<Image> Loader::views_of(int64_t index, int64_t epoch) const {
+  Rng rng = state_->rng_of(epoch, index);
+  return state_->views(state_->dataset->get(index), rng);
 }
 const LoaderOptions& Loader::options() const {
   return state_->options;

@@ -6,16 +6,18 @@
 
 #include <fovea/core/tensor.h>
 #include <fovea/data/dataset.h>
+#include <fovea/data/raw_views.h>
 #include <fovea/data/views.h>
 
 namespace fovea::data {
 
 struct Batch {
-  std::vector<Tensor> views;    // each [N, size, size, 3]; normalised f32, or u8 if the loader was asked for it
-  std::vector<Tensor> groups;   // views of one size as one tensor [k N, size, size, 3]: views are slices of these
-  Tensor labels;                // i64 [N]
-  Tensor index;                 // i64 [N]: which images of the dataset
-  int64_t epoch = 0, step = 0;  // where in the order of batches: step counts from 0 in each epoch
+  std::vector<Tensor> views;      // each [N, size, size, 3]; normalised f32, or u8 if the loader was asked for it
+  std::vector<Tensor> groups;     // views of one size as one tensor [k N, size, size, 3]: views are slices of these
+  std::shared_ptr<RawViews> raw;  // LoaderOptions::raw: these instead of views and groups
+  Tensor labels;                  // i64 [N]
+  Tensor index;                   // i64 [N]: which images of the dataset
+  int64_t epoch = 0, step = 0;    // where in the order of batches: step counts from 0 in each epoch
   int64_t size() const { return index.numel(); }
 };
 
@@ -28,6 +30,9 @@ struct LoaderOptions {
   int prefetch = 2;          // batches that workers keep ready or in work
   Dtype dtype = Dtype::f32;  // f32: normalised; u8: as the views are
   bool pinned = false;       // batches in page-locked memory, for an Uploader
+  // What views are made of in place of views, for an Uploader, which makes them on the device with the same numbers.
+  // Not if a view is an arbitrary function of images (views.h): then it changes nothing.
+  bool raw = false;
   Normalize normalize{};
 };
 
@@ -54,6 +59,9 @@ class Loader {
 
   int64_t steps() const;  // batches in an epoch
   const Dataset& dataset() const;
+  const Views& views() const;
+  // The views that image `index` of the dataset has in an epoch.
+  std::vector<Image> views_of(int64_t index, int64_t epoch) const;
   const LoaderOptions& options() const;
 
   // The next batch; nothing at the end of an epoch, and then the next epoch's first. An error on the way (a file that

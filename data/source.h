@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fovea/data/image.h>
+#include <fovea/kernels/image.h>
 
 namespace fovea::data {
 
@@ -30,6 +31,14 @@ class Source {
   // the smallest of 1/4, 1/2 and 1 of its size that is no smaller than the result (the result then differs a little
   // from a full decode, as PIL's draft() does).
   Image crop(const Rect& rect, int width, int height, Filter filter = Filter::bilinear, bool mirror = false) const;
+
+  // What such a crop resizes: `box` of `rect` of `image`, counted in pixels from rect's corner.
+  struct Part {
+    std::shared_ptr<const Image> image;
+    Rect rect;
+    kernels::Box box;
+  };
+  Part part(const Rect& rect, int width, int height) const;
 
  private:
   struct Encoded {

@@ -49,18 +49,25 @@ void solarize(Image& image, int threshold) {
   kernels::solarize(kernels::cpu(), image.data(), int64_t(image.bytes()), threshold);
 }
 
-void gaussian_blur(Image& image, int kernel_size, float sigma) {
+std::vector<float> gaussian_weights(int kernel_size, float sigma, int width, int height) {
   check(sigma > 0, "gaussian_blur: want a positive sigma, got {}", sigma);
   check(kernel_size == 0 || (kernel_size > 0 && kernel_size % 2 == 1),
         "gaussian_blur: want an odd kernel size, or 0 for one that suits sigma, got {}", kernel_size);
   constexpr int kMaxRadius = 128;
   int radius = kernel_size ? kernel_size / 2 : int(std::min(std::ceil(3.0f * sigma), float(kMaxRadius)));
-  radius = std::min({radius, kMaxRadius, image.width() - 1, image.height() - 1});
-  float weight[kMaxRadius + 1];
+  radius = std::min({radius, kMaxRadius, width - 1, height - 1});
+  std::vector<float> weights;
   double sum = 0;
-  for (int i = 0; i <= radius; ++i) sum += (i ? 2 : 1) * std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma)));
-  for (int i = 0; i <= radius; ++i) weight[i] = float(std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma))) / sum);
-  kernels::blur_rgb(kernels::cpu(), image.data(), image.width(), image.height(), weight, radius);
+  auto value = [&](int i) { return std::exp(-0.5 * (i / double(sigma)) * (i / double(sigma))); };
+  for (int i = 0; i <= radius; ++i) sum += (i ? 2 : 1) * value(i);
+  for (int i = 0; i <= radius; ++i) weights.push_back(float(value(i) / sum));
+  return weights;
+}
+
+void gaussian_blur(Image& image, int kernel_size, float sigma) {
+  const std::vector<float> weights = gaussian_weights(kernel_size, sigma, image.width(), image.height());
+  kernels::blur_rgb(kernels::cpu(), image.data(), image.width(), image.height(), weights.data(),
+                    int(weights.size()) - 1);
 }
 
 void hflip(Image& image) {
@@ -131,16 +138,35 @@ Image Rotate90::operator()(Image image, Rng& rng) const {
   return rng.bernoulli(p) ? rotate90(image) : std::move(image);
 }
 
-Image ColorJitter::operator()(Image image, Rng& rng) const {
-  std::array<int, 4> order{0, 1, 2, 3};
-  for (int i = 3; i > 0; --i) std::swap(order[i], order[rng.integer(0, i + 1)]);
-  auto factor = [&](float x) { return rng.uniform(std::max(0.0f, 1 - x), 1 + x); };
-  for (int op : order) {
-    if (op == 0 && brightness > 0) adjust_brightness(image, factor(brightness));
-    if (op == 1 && contrast > 0) adjust_contrast(image, factor(contrast));
-    if (op == 2 && saturation > 0) adjust_saturation(image, factor(saturation));
-    if (op == 3 && hue > 0) adjust_hue(image, rng.uniform(-hue, hue));
+void adjust(Image& image, const Adjustment& adjustment) {
+  switch (adjustment.kind) {
+    case Adjustment::brightness:
+      return adjust_brightness(image, adjustment.factor);
+    case Adjustment::contrast:
+      return adjust_contrast(image, adjustment.factor);
+    case Adjustment::saturation:
+      return adjust_saturation(image, adjustment.factor);
+    case Adjustment::hue:
+      return adjust_hue(image, adjustment.factor);
   }
+}
+
+std::vector<Adjustment> ColorJitter::draw(Rng& rng) const {
+  using Kind = Adjustment::Kind;
+  std::array<Kind, 4> order{Kind::brightness, Kind::contrast, Kind::saturation, Kind::hue};
+  for (int i = 3; i > 0; --i) std::swap(order[size_t(i)], order[size_t(rng.integer(0, i + 1))]);
+  const float strength[] = {brightness, contrast, saturation, hue};
+  std::vector<Adjustment> adjustments;
+  for (Kind kind : order) {
+    const float x = strength[kind];
+    if (x > 0)
+      adjustments.push_back({kind, kind == Kind::hue ? rng.uniform(-x, x) : rng.uniform(std::max(0.0f, 1 - x), 1 + x)});
+  }
+  return adjustments;
+}
+
+Image ColorJitter::operator()(Image image, Rng& rng) const {
+  for (const Adjustment& adjustment : draw(rng)) adjust(image, adjustment);
   return image;
 }
 
@@ -159,16 +185,23 @@ Image Solarize::operator()(Image image, Rng& rng) const {
   return image;
 }
 
-Image Resize::operator()(const Source& source, Rng&) const {
+std::pair<int, int> Resize::target(int w, int h) const {
   check(size > 0, "Resize: want a positive size, got {}", size);
-  const int w = source.width(), h = source.height();
   const int64_t longer = int64_t(size) * std::max(w, h) / std::min(w, h);
   check(longer <= INT32_MAX, "Resize: want a shape less extreme than {} x {}", w, h);
-  return source.crop(source.rect(), w <= h ? size : int(longer), w <= h ? int(longer) : size, filter);
+  return {w <= h ? size : int(longer), w <= h ? int(longer) : size};
+}
+
+Image Resize::operator()(const Source& source, Rng&) const {
+  const auto [w, h] = target(source.width(), source.height());
+  return source.crop(source.rect(), w, h, filter);
+}
+
+int CenterCrop::offset(int side) const {
+  return side < size ? -((size - side) / 2) : int(std::nearbyint((side - size) / 2.0));
 }
 
 Image CenterCrop::operator()(const Image& image, Rng&) const {
-  auto offset = [&](int side) { return side < size ? -((size - side) / 2) : int(std::nearbyint((side - size) / 2.0)); };
   return crop(image, {offset(image.width()), offset(image.height()), size, size});
 }
 
@@ -185,29 +218,27 @@ Image RandomCrop::operator()(const Image& image, Rng& rng) const {
   return crop(image, {x - padding, y - padding, size, size});
 }
 
-namespace {
-// x / 255, less the mean, over the deviation, as scale * x + bias.
-struct Affine {
-  float scale[3], bias[3];
-  explicit Affine(const Normalize& n) {
-    for (size_t c = 0; c < 3; ++c) scale[c] = 1 / (255 * n.std[c]), bias[c] = -n.mean[c] / n.std[c];
+Normalize::Affine Normalize::affine() const {
+  Affine a{};
+  for (size_t c = 0; c < 3; ++c) {
+    a.scale[c] = 1 / (255 * std[c]);
+    a.bias[c] = -mean[c] / std[c];
   }
-};
-}  // namespace
+  return a;
+}
 
 void Normalize::operator()(const Image& image, float* out) const {
-  const Affine affine(*this);
-  kernels::normalize_rgb(kernels::cpu(), image.data(), out, pixels_of(image), affine.scale, affine.bias);
+  const Affine a = affine();
+  kernels::normalize_rgb(kernels::cpu(), image.data(), out, pixels_of(image), a.scale, a.bias);
 }
 
 Tensor Normalize::operator()(const Tensor& images) const {
   check(images.dtype() == Dtype::u8 && images.rank() > 0 && images.size(-1) == 3,
         "Normalize: want u8 pixels [..., 3], got {} {}", name_of(images.dtype()), images.shape());
-  const Affine affine(*this);
+  const Affine a = affine();
   Tensor out = Tensor::empty(images.shape(), Dtype::f32, images.device());
   dispatch(images.device(), [&](auto& ctx) {
-    kernels::normalize_rgb(ctx, images.data<uint8_t>(), out.data<float>(), images.numel() / 3, affine.scale,
-                           affine.bias);
+    kernels::normalize_rgb(ctx, images.data<uint8_t>(), out.data<float>(), images.numel() / 3, a.scale, a.bias);
   });
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include <fovea/core/random.h>
@@ -31,6 +32,8 @@ void solarize(Image& image, int threshold = 128);
 // Separable, reflecting at the borders. kernel_size is odd; 0 makes it wide enough for sigma pixels (2 ceil(3 sigma) +
 // 1). A kernel wider than the image allows (2 side - 1) is narrowed.
 void gaussian_blur(Image& image, int kernel_size, float sigma);
+// Its weights, the centre first, for an image of width x height.
+std::vector<float> gaussian_weights(int kernel_size, float sigma, int width, int height);
 void hflip(Image& image);
 void vflip(Image& image);
 // Quarter turns counter-clockwise.
@@ -66,10 +69,18 @@ struct Rotate90 {
   Image operator()(Image image, Rng& rng) const;
 };
 
+// One of the adjustments above, and what it is called with.
+struct Adjustment {
+  enum Kind { brightness, contrast, saturation, hue } kind;
+  float factor;
+};
+void adjust(Image& image, const Adjustment& adjustment);
+
 // All four adjustments in random order: factors uniform in [max(0, 1 - x), 1 + x], hue in [-hue, hue]. A strength of 0
 // skips one.
 struct ColorJitter {
   float brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  std::vector<Adjustment> draw(Rng& rng) const;
   Image operator()(Image image, Rng& rng) const;
 };
 
@@ -94,12 +105,14 @@ struct Solarize {
 struct Resize {
   int size = 256;
   Filter filter = Filter::bilinear;
+  std::pair<int, int> target(int width, int height) const;  // what an image of width x height becomes
   Image operator()(const Source& source, Rng& rng) const;
 };
 
 // A width = height = size part from the middle; what lies beyond a smaller image is zero.
 struct CenterCrop {
   int size = 224;
+  int offset(int side) const;  // of the part in a side of that length; negative if it is shorter
   Image operator()(const Image& image, Rng& rng) const;
 };
 
@@ -130,6 +143,10 @@ struct RandomApply {
 struct Normalize {
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // ImageNet's
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+  struct Affine {
+    float scale[3], bias[3];
+  };
+  Affine affine() const;  // the same as v * scale + bias
   // Writes [height, width, 3] floats.
   void operator()(const Image& image, float* out) const;
   // The same for u8 [..., 3], on the device where it lies.

@@ -12,12 +12,12 @@ class UploadSlot;
 
 namespace fovea::data {
 
-// What a loader for `device` is asked for: a CUDA device gets the views' bytes in page-locked memory, to be normalised
-// there.
+// What a loader for `device` is asked for: a CUDA device gets the images' bytes in page-locked memory, and makes the
+// views there; of views that it cannot make (LoaderOptions::raw), it gets the bytes and normalises them.
 LoaderOptions for_device(LoaderOptions options, Device device);
 
-// Hands a loader's batches out on a device, their images normalised. While the device still works on one batch, the
-// next one travels: the copies wait for nothing but their own place on the device, of which there are two.
+// Hands a loader's batches out on a device, their views made and normalised there. While the device still works on one
+// batch, the next one travels: the copies wait for nothing but their own place on the device, of which there are two.
 //
 //   Loader loader(data, views, for_device({.batch_size = 256}, device));
 //   Uploader batches(loader, device);
@@ -34,7 +34,9 @@ class Uploader {
   struct Place {
     std::shared_ptr<kernels::UploadSlot> slot;
     std::vector<Tensor> host, device;  // the copy under way, and where it goes
+    Tensor memory;                     // where the images go that views are made of
   };
+  RawTable start_raw(Place& place, const RawViews& raw);
   Batch uploaded(const Batch& batch);
 
   Loader& loader_;

@@ -6,24 +6,54 @@
 
 namespace fovea::data {
 
-static Image make_view(const Recipe& r, const RandomResizedCrop& crop, const Source& source, Rng& rng) {
+using Step = kernels::Augmentation::Step;
+static_assert(int(Step::brightness) == Adjustment::brightness && int(Step::contrast) == Adjustment::contrast &&
+              int(Step::saturation) == Adjustment::saturation && int(Step::hue) == Adjustment::hue);
+
+ViewPlan draw_view(const Recipe& r, int width, int height, Rng& rng) {
   auto chance = [&](float p) { return p > 0 && rng.bernoulli(p); };
-  Image image = crop(source, rng);
-  if (chance(r.vertical_flip)) vflip(image);
-  if (chance(r.rotate)) image = rotate90(image);
-  if (r.gray_before_jitter && chance(r.gray)) to_grayscale(image);
-  if (chance(r.jitter_p)) image = r.jitter(std::move(image), rng);
-  if (!r.gray_before_jitter && chance(r.gray)) to_grayscale(image);
-  if (r.solarize_before_blur && chance(r.solarize)) solarize(image);
-  if (chance(r.blur)) image = r.blur_kernel(std::move(image), rng);
-  if (!r.solarize_before_blur && chance(r.solarize)) solarize(image);
+  const RandomResizedCrop crop{.size = r.size, .scale = r.scale};
+  ViewPlan plan{.rect = random_crop_rect(width, height, r.scale, crop.ratio, rng),
+                .width = r.size,
+                .height = r.size,
+                .filter = r.filter,
+                .blur_size = r.blur_kernel.kernel_size};
+  plan.mirror = chance(r.flip);
+  plan.vflip = chance(r.vertical_flip);
+  plan.rotate = chance(r.rotate);
+  if (r.gray_before_jitter && chance(r.gray)) plan.steps.push_back({Step::gray});
+  if (chance(r.jitter_p))
+    for (const Adjustment& a : r.jitter.draw(rng)) plan.steps.push_back({Step(a.kind), a.factor});
+  if (!r.gray_before_jitter && chance(r.gray)) plan.steps.push_back({Step::gray});
+  if (r.solarize_before_blur && chance(r.solarize)) plan.steps.push_back({Step::solarize, 128});
+  if (chance(r.blur))
+    plan.steps.push_back({Step::blur, rng.uniform(r.blur_kernel.sigma.low, r.blur_kernel.sigma.high)});
+  if (!r.solarize_before_blur && chance(r.solarize)) plan.steps.push_back({Step::solarize, 128});
+  return plan;
+}
+
+Image make_view(const ViewPlan& plan, int size, const Source& source) {
+  Image image = source.crop(plan.rect, plan.width, plan.height, plan.filter, plan.mirror);
+  if (plan.left || plan.top || plan.width != size || plan.height != size)
+    image = crop(image, {plan.left, plan.top, size, size});
+  if (plan.vflip) vflip(image);
+  if (plan.rotate) image = rotate90(image);
+  for (const ViewPlan::Step& step : plan.steps) {
+    if (step.kind <= Step::hue)
+      adjust(image, {Adjustment::Kind(step.kind), step.value});
+    else if (step.kind == Step::gray)
+      to_grayscale(image);
+    else if (step.kind == Step::solarize)
+      solarize(image, int(step.value));
+    else
+      gaussian_blur(image, plan.blur_size, step.value);
+  }
   return image;
 }
 
 View::View(const Recipe& recipe) : size_(recipe.size) {
   check(recipe.size > 0, "View: want a positive size, got {}", recipe.size);
-  RandomResizedCrop crop{.size = recipe.size, .scale = recipe.scale, .filter = recipe.filter, .flip = recipe.flip};
-  make_ = [recipe, crop](const Source& source, Rng& rng) { return make_view(recipe, crop, source, rng); };
+  draw_ = [recipe](int width, int height, Rng& rng) { return draw_view(recipe, width, height, rng); };
 }
 
 Views::Views(std::vector<View> views) : views_(std::move(views)) {
@@ -155,8 +185,16 @@ Views probe_views(int size) {
 
 Views test_views(int size, int resize_to) {
   const Resize resize{resize_to > 0 ? resize_to : size};
-  const CenterCrop center{size};
-  return Views({View(size, [=](const Source& source, Rng& rng) { return center(resize(source, rng), rng); })});
+  return Views({View(size, View::Draw([=](int width, int height, Rng&) {
+                       const auto [w, h] = resize.target(width, height);
+                       const CenterCrop center{size};
+                       return ViewPlan{.rect = {0, 0, width, height},
+                                       .width = w,
+                                       .height = h,
+                                       .filter = resize.filter,
+                                       .left = center.offset(w),
+                                       .top = center.offset(h)};
+                     }))});
 }
 
 }  // namespace fovea::data

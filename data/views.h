@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <fovea/data/transforms.h>
+#include <fovea/kernels/augment.h>
 
 namespace fovea::data {
 
@@ -24,17 +25,43 @@ struct Recipe {
   bool gray_before_jitter = false;    // MoCo v1: crop, gray, jitter, flip
 };
 
+// One view of one image, everything random decided: what a recipe draws, and make_view() or a device makes.
+struct ViewPlan {
+  Rect rect;                  // of the source,
+  int width = 0, height = 0;  // resized to this,
+  Filter filter = Filter::bilinear;
+  bool mirror = false;                 // from right to left,
+  int left = 0, top = 0;               // cropped from here on (zeros beyond it),
+  bool vflip = false, rotate = false;  // upside down, a quarter turn counter-clockwise; then the steps in order
+  struct Step {
+    kernels::Augmentation::Step kind;
+    float value = 0;  // a factor, a threshold, or the blur's sigma
+  };
+  std::vector<Step> steps = {};
+  int blur_size = 0;  // as in gaussian_blur()
+};
+ViewPlan draw_view(const Recipe& recipe, int width, int height, Rng& rng);  // of a source of width x height
+Image make_view(const ViewPlan& plan, int size, const Source& source);
+
 // Makes one view of a source.
 class View {
  public:
   View(const Recipe& recipe);  // NOLINT: a recipe is a view
-  // Any other function; it must return images of size x size.
+  // Plans drawn in another way, for a source of width x height.
+  using Draw = std::function<ViewPlan(int width, int height, Rng& rng)>;
+  View(int size, Draw draw) : size_(size), draw_(std::move(draw)) {}
+  // Any other function; it must return images of size x size. Such views are made on the CPU alone.
   View(int size, std::function<Image(const Source&, Rng&)> make) : size_(size), make_(std::move(make)) {}
   int size() const { return size_; }
-  Image operator()(const Source& source, Rng& rng) const { return make_(source, rng); }
+  Image operator()(const Source& source, Rng& rng) const {
+    return draw_ ? make_view(draw_(source.width(), source.height(), rng), size_, source) : make_(source, rng);
+  }
+  // Null if the view is a function of images.
+  const Draw& draw() const { return draw_; }
 
  private:
   int size_;
+  Draw draw_;
   std::function<Image(const Source&, Rng&)> make_;
 };
 

@@ -8,7 +8,7 @@
 //
 // Reads q once, k and v once for every 128 queries (mostly from the L2 cache); writes y and lse. Shared memory: the
 // queries, and two tiles of keys and values.
-#include <fovea/kernels/attention.cuh>
+#include <fovea/kernels/attention_mask.cuh>
 
 namespace fovea::kernels {
 namespace {

@@ -12,7 +12,7 @@
 // Seven products where one walk with a dq in memory would take five. Reads y and dy once for delta; then each walk
 // reads its own rows once and the others once a block (mostly from the L2 cache); writes dqkv once.
 #include <fovea/kernels/device_scratch.h>
-#include <fovea/kernels/attention.cuh>
+#include <fovea/kernels/attention_mask.cuh>
 
 namespace fovea::kernels {
 namespace {

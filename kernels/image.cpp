@@ -5,49 +5,28 @@
 #include <cstring>
 
 #include <fovea/kernels/image_loops.h>
+#include <fovea/kernels/pixels.h>
 #include <fovea/kernels/scratch.h>
 
 namespace fovea::kernels {
 
-static double bilinear_weight(double x) {
-  x = std::abs(x);
-  return x < 1 ? 1 - x : 0;
-}
-
-static double bicubic_weight(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0;
-}
-
-// The weights of PIL's ImagingResample for `out` positions over [begin, end) of an axis of `in` pixels.
+// The weights of one axis, each output's `taps` places apart; the positions from right to left if `mirror`.
 static ResizeAxis resize_axis(Scratch& scratch, double begin, double end, int in, int out, ResizeFilter filter,
                               bool mirror) {
-  const double scale = (end - begin) / out, filter_scale = std::max(scale, 1.0), inverse = 1.0 / filter_scale;
-  const double support = (filter == ResizeFilter::bilinear ? 1.0 : 2.0) * filter_scale;
-  const int taps = int(std::ceil(support)) * 2 + 1;
+  const ResizeScale scale = resize_scale(begin, end, in, out, filter);
+  const int taps = resize_taps(scale);
   int* first = scratch.take<int>(size_t(out) * (taps + 2));
   int* count = first + out;
   int32_t* weight = count + out;
   double* w = scratch.take<double>(size_t(taps));
   for (int i = 0; i < out; ++i) {
-    const double center = begin + (i + 0.5) * scale;
-    const int low = std::max(0, int(center - support + 0.5)), high = std::min(in, int(center + support + 0.5));
+    const ResizeWindow window = resize_window(scale, i);
     double sum = 0;
-    for (int k = 0; k < high - low; ++k) {
-      const double x = (k + low - center + 0.5) * inverse;
-      w[k] = filter == ResizeFilter::bilinear ? bilinear_weight(x) : bicubic_weight(x);
-      sum += w[k];
-    }
+    for (int k = 0; k < window.count; ++k) sum += w[k] = resize_weight(scale, window, k);
     const int at = mirror ? out - 1 - i : i;
-    first[at] = low;
-    count[at] = high - low;
-    for (int k = 0; k < high - low; ++k) {
-      const double scaled = (sum != 0 ? w[k] / sum : w[k]) * (1 << 22);
-      weight[int64_t(at) * taps + k] = int32_t(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
-    }
+    first[at] = window.first;
+    count[at] = window.count;
+    for (int k = 0; k < window.count; ++k) weight[int64_t(at) * taps + k] = resize_fixed(w[k], sum);
   }
   return {out, taps, first, count, weight};
 }

@@ -1,4 +1,5 @@
 #include <fovea/kernels/image_loops.h>
+#include <fovea/kernels/pixels.h>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -77,16 +78,7 @@ inline Floats floats(Ints v) {
   return __builtin_convertvector(v, Floats);
 }
 
-constexpr int kWeightBits = 22;
-constexpr int kHalf = 1 << (kWeightBits - 1);
-
-inline uint8_t clamp_byte(float v) {
-  return uint8_t(v < 0 ? 0 : v > 255 ? 255.0f : v);
-}
-
-inline int gray_level(int r, int g, int b) {
-  return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
-}
+constexpr int kHalf = 1 << (kResizeBits - 1);
 
 // Pixels are taken apart into planes this many at a time.
 constexpr int kBlock = 64;
@@ -136,10 +128,10 @@ void resize_four_rows(const uint8_t* const in[4], uint8_t* const out[4], const R
       sum2 += widen4(in2 + at) * w;
       sum3 += widen4(in3 + at) * w;
     }
-    store4(out0 + 3 * i, sum0 >> kWeightBits);
-    store4(out1 + 3 * i, sum1 >> kWeightBits);
-    store4(out2 + 3 * i, sum2 >> kWeightBits);
-    store4(out3 + 3 * i, sum3 >> kWeightBits);
+    store4(out0 + 3 * i, sum0 >> kResizeBits);
+    store4(out1 + 3 * i, sum1 >> kResizeBits);
+    store4(out2 + 3 * i, sum2 >> kResizeBits);
+    store4(out3 + 3 * i, sum3 >> kResizeBits);
   }
 }
 
@@ -152,15 +144,14 @@ void resize_column(const uint8_t* in, int64_t stride, int count, const int32_t* 
       low += widen(p) * weight[k];
       high += widen(p + kLanes) * weight[k];
     }
-    store_bytes(out + i, low >> kWeightBits);
-    store_bytes(out + i + kLanes, high >> kWeightBits);
+    store_bytes(out + i, low >> kResizeBits);
+    store_bytes(out + i + kLanes, high >> kResizeBits);
   }
 }
 
 template <Isa I>
 void blend_constant_loop(uint8_t* x, int64_t n, int c, float a) {
-  const float base = float(c);
-  for (int64_t i = 0; i < n; ++i) x[i] = clamp_byte(base + a * float(int(x[i]) - c));
+  for (int64_t i = 0; i < n; ++i) x[i] = blend_byte(x[i], c, a);
 }
 
 template <Isa I>
@@ -168,9 +159,9 @@ void blend_gray_loop(uint8_t* x, int64_t pixels, float a) {
   for_each_block(x, pixels, [a](Planes& p) {
     for (int i = 0; i < kBlock; ++i) {
       const int gray = gray_level(p.r[i], p.g[i], p.b[i]);
-      p.r[i] = clamp_byte(float(gray) + a * float(p.r[i] - gray));
-      p.g[i] = clamp_byte(float(gray) + a * float(p.g[i] - gray));
-      p.b[i] = clamp_byte(float(gray) + a * float(p.b[i] - gray));
+      p.r[i] = blend_byte(p.r[i], gray, a);
+      p.g[i] = blend_byte(p.g[i], gray, a);
+      p.b[i] = blend_byte(p.b[i], gray, a);
     }
   });
 }
@@ -199,50 +190,19 @@ void to_gray_loop(uint8_t* x, int64_t pixels) {
   });
 }
 
-// PIL's rgb2hsv and hsv2rgb without branches. Hue there is a chain of float and double roundings before it is cut to 8
-// bits, where one unit is up to six levels of a channel, so that chain is kept as it is; with q = (max - middle) / (max
-// - min) it is one of q - 1, 1 - q, 1 + q, 3 - q, 3 + q, 5 - q sixths of the circle. Back, a channel is v (1 - s w), w
-// its distance from its own sector, held in [0, 1].
 template <Isa I>
 void shift_hue_loop(uint8_t* x, int64_t pixels, int shift) {
   for_each_block(x, pixels, [shift](Planes& p) {
     for (int i = 0; i < kBlock; ++i) {
-      const int r = p.r[i], g = p.g[i], b = p.b[i];
-      const int rg = r > g ? r : g, max = rg > b ? rg : b, low = r < g ? r : g, min = low < b ? low : b;
-      const int spread = max - min, middle = r + g + b - max - min;
-      const float chroma = float(spread > 0 ? spread : 1);
-      const float q = float(max - middle) / chroma;
-      const bool red = r == max, green = !red && g == max, blue = !red && !green;
-      const bool plus = (green && b == min && b <= r) || (blue && r == min && r <= g);
-      const bool red_minus = red && g <= b;
-      const float base = red ? (red_minus ? -1.0f : 1.0f) : green ? (plus ? 1.0f : 3.0f) : (plus ? 3.0f : 5.0f);
-      const float sixths = plus || red_minus ? base + q : base - q;
-      double turn = double(sixths) * (1.0 / 6.0) + 1.0;
-      turn = turn >= 1.0 ? turn - 1.0 : turn;
-      const int hue = int(double(float(turn)) * 255.0);
-      const float value = float(max);
-      const int saturation = int(double(float(spread) / (max > 0 ? value : 1.0f)) * 255.0);
-
-      const int turned = ((hue + shift) & 255) * 6;  // 1530 is a full circle
-      const float s = float(saturation) * (1.0f / 255.0f);
-      auto channel = [&](int offset) {
-        int k = turned + offset;
-        k = k >= 1530 ? k - 1530 : k;
-        k = k >= 1530 ? k - 1530 : k;
-        int w = k < 1020 - k ? k : 1020 - k;
-        w = w < 0 ? 0 : w > 255 ? 255 : w;
-        return uint8_t(value * (1.0f - s * (float(w) * (1.0f / 255.0f))) + 0.5f);
-      };
-      p.r[i] = channel(1275);
-      p.g[i] = channel(765);
-      p.b[i] = channel(255);
+      const Rgb turned = shift_hue_pixel(p.r[i], p.g[i], p.b[i], shift);
+      p.r[i] = uint8_t(turned.r), p.g[i] = uint8_t(turned.g), p.b[i] = uint8_t(turned.b);
     }
   });
 }
 
 template <Isa I>
 void solarize_loop(uint8_t* x, int64_t n, int threshold) {
-  for (int64_t i = 0; i < n; ++i) x[i] = uint8_t(int(x[i]) < threshold ? x[i] : 255 - x[i]);
+  for (int64_t i = 0; i < n; ++i) x[i] = solarize_byte(x[i], threshold);
 }
 
 template <Isa I>

@@ -40,15 +40,6 @@ data::Image picture(const data::Dataset& dataset, int64_t i) {
   return thumbnail(*dataset.get(i).image());
 }
 
-// Image i of a view, as the loader gave it: bytes, or normalised.
-data::Image image_of(const Tensor& view, int64_t i, const data::Normalize& normalize) {
-  data::Image image(int(view.size(2)), int(view.size(1)));
-  const int64_t first = i * int64_t(image.bytes());
-  if (view.dtype() != Dtype::u8) return normalize.invert(view.data<float>() + first, image.width(), image.height());
-  std::copy_n(view.data<uint8_t>() + first, image.bytes(), image.data());
-  return image;
-}
-
 // All accuracies of a run, as printed and as reported. Negative: not measured.
 struct Accuracies {
   double pixels_knn = -1, pixels_linear = -1, random_knn = -1, random_linear = -1;
@@ -167,11 +158,10 @@ std::vector<ViewGroup> first_views(data::Loader& loader) {
   auto batch = loader.next();
   std::vector<ViewGroup> out;
   for (int64_t i = 0; batch && i < std::min(kViewGroups, batch->size()); ++i) {
+    const int64_t index = batch->index.data<int64_t>()[i];
     ViewGroup group;
-    group.original = picture(loader.dataset(), batch->index.data<int64_t>()[i]);
-    for (const Tensor& view : batch->views) {
-      group.views.push_back(thumbnail(image_of(view, i, loader.options().normalize)));
-    }
+    group.original = picture(loader.dataset(), index);
+    for (const data::Image& view : loader.views_of(index, 0)) group.views.push_back(thumbnail(view));
     out.push_back(std::move(group));
   }
   loader.seek(0, 0);
