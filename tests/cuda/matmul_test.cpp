@@ -15,9 +15,7 @@ namespace {
 struct Pretend {
   int multiprocessors, capability;
   static inline const Pretend* current = nullptr;
-  Pretend(int multiprocessors, int capability) : multiprocessors(multiprocessors), capability(capability) {
-    current = this;
-  }
+  Pretend(int count, int version) : multiprocessors(count), capability(version) { current = this; }
   ~Pretend() { current = nullptr; }
 };
 
