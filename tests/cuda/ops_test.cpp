@@ -1,3 +1,5 @@
+#include <cstdio>
+
 #include "support/catch.h"
 #include "support/op_cases.h"
 
@@ -27,4 +29,26 @@ TEST_CASE("every op in f32 on the device agrees with f64 on the CPU", "[cuda][op
 }
 TEST_CASE("every op in bf16 on the device agrees with f64 on the CPU", "[cuda][ops]") {
   compare(Dtype::bf16);
+}
+
+// FNV-1a.
+static uint64_t hash_of(const Tensor& t) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  Tensor host = t.to(Device::cpu());
+  const auto* bytes = static_cast<const uint8_t*>(host.raw());
+  for (size_t i = 0; i < host.bytes(); ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+  return hash;
+}
+
+// Hidden: same_bits.sh compares what two runs print.
+TEST_CASE("the bits of every op's result and gradients", "[.bits]") {
+  for (const OpCase& op : op_cases())
+    for (Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+      if (dtype == Dtype::bf16 && !op.bf16) continue;
+      std::printf("%s %s", op.name.c_str(), std::string(name_of(dtype)).c_str());
+      for (const Tensor& t : result_and_gradients(op, dtype, Device::cuda(), dtype == Dtype::bf16))
+        std::printf(" %016llx", static_cast<unsigned long long>(hash_of(t)));
+      std::printf("\n");
+    }
+  SUCCEED();
 }
