@@ -9,6 +9,7 @@
 #include <fovea/core/ops/conv.h>
 #include <fovea/core/ops/linear.h>
 #include <fovea/core/ops/loss.h>
+#include <fovea/core/ops/low_rank.h>
 #include <fovea/core/ops/norm.h>
 #include <fovea/core/ops/pool.h>
 #include <fovea/core/ops/reduce.h>

@@ -3,46 +3,14 @@
 #include <array>
 #include <vector>
 
-#include <fovea/core/tensor.h>
-
+#include "cuda/operand.h"
 #include "support/catch.h"
-#include "support/numbers.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
 using namespace fovea::testing;
 
-namespace {
-
-// The same numbers for the CPU in f64 and for the device in T, `shift` elements behind an aligned address there.
-template <class T>
-struct Operand {
-  std::vector<double> exact;
-  Tensor there;
-  int64_t shift;
-
-  Operand(int64_t n, uint64_t seed, double offset = 0, int64_t behind = 0)
-      : there(Tensor::empty({n + behind}, dtype(), Device::cuda())), shift(behind) {
-    std::vector<T> rounded(size_t(n + behind));
-    const std::vector<float> normal = pseudo_normal(n, seed);
-    for (int64_t i = 0; i < n; ++i) {
-      rounded[size_t(i + behind)] = T(normal[size_t(i)] + float(offset));
-      exact.push_back(double(rounded[size_t(i + behind)]));
-    }
-    there = Tensor::from<T>({n + behind}, rounded).to(Device::cuda());
-  }
-  static Dtype dtype() { return sizeof(T) == 2 ? Dtype::bf16 : Dtype::f32; }
-  T* data() { return there.data<T>() + shift; }
-  // The difference of what is on the device to `exact`.
-  double error() const {
-    std::vector<double> got = there.to(Device::cpu()).template to_vector<double>();
-    got.erase(got.begin(), got.begin() + shift);
-    return largest_difference(got, exact);
-  }
-};
 using Numbers = Operand<float>;
-
-}  // namespace
 
 TEMPLATE_TEST_CASE("batch norm on the device agrees with f64 at any shape and alignment", "[cuda][norm]", float, bf16) {
   using T = TestType;
@@ -79,8 +47,7 @@ TEMPLATE_TEST_CASE("batch norm on the device agrees with f64 at any shape and al
       CHECK(y.error() < tolerance);
       for (bool training : {true, false}) {
         // The mask is the device's own: an element close to 0 may fall on either side.
-        y.exact = y.there.to(Device::cpu()).template to_vector<double>();
-        y.exact.erase(y.exact.begin(), y.exact.begin() + behind);
+        y.exact = y.values();
         batch_norm_backward<T>(ctx, here, training, m, k, y.data(), dy.data(),
                                {dx.data(), residual ? dresidual.data() : nullptr, dweight.data(), dbias.data()});
         batch_norm_backward<double>(
