@@ -143,13 +143,15 @@ template void matmul<bf16, float>(Cuda&, const MatmulSizes&, const bf16*, const 
 
 namespace {
 
-constexpr int kThreadRows = 8;
+constexpr int kThreadRows = 8;  // as many as the elements of a pack: the block has a thread for every column
 
 // Rows [blockIdx.y * run, ...), columns of 32 packs from blockIdx.x. partial [runs, cols] or null.
 template <class T, int N>
 __global__ void epilogue_backward_kernel(int64_t rows, int64_t cols, int64_t run, const T* y, const T* dy, T* dz,
                                          float* partial) {
-  __shared__ float joined[kThreadRows][kWarp * N + 1];
+  // Column c of the block is at c % N * kStep + c / N: banks are free for lanes N columns apart and for neighbours.
+  constexpr int kStep = kWarp + kWarp / N;
+  __shared__ float joined[kThreadRows][N * kStep];
   int64_t col = (int64_t(blockIdx.x) * kWarp + threadIdx.x) * N;
   int64_t begin = blockIdx.y * run, end = min(rows, begin + run);
   float sum[N] = {};
@@ -170,16 +172,16 @@ __global__ void epilogue_backward_kernel(int64_t rows, int64_t cols, int64_t run
   }
   if (!partial) return;
 #pragma unroll
-  for (int i = 0; i < N; ++i) joined[threadIdx.y][i * kWarp + threadIdx.x] = sum[i];
+  for (int i = 0; i < N; ++i) joined[threadIdx.y][i * kStep + threadIdx.x] = sum[i];
   __syncwarp();
   __syncthreads();
-  for (int i = int(threadIdx.y); i < N; i += kThreadRows) {
-    if (col + i >= cols) break;
-    float total = 0;
+  const int c = int(threadIdx.y * kWarp + threadIdx.x);
+  col = int64_t(blockIdx.x) * kWarp * N + c;
+  if (c >= kWarp * N || col >= cols) return;
+  float total = 0;
 #pragma unroll
-    for (int r = 0; r < kThreadRows; ++r) total += joined[r][i * kWarp + threadIdx.x];
-    partial[blockIdx.y * cols + col + i] = total;
-  }
+  for (int r = 0; r < kThreadRows; ++r) total += joined[r][c % N * kStep + c / N];
+  partial[blockIdx.y * cols + col] = total;
 }
 
 __global__ void join_kernel(int64_t runs, int64_t cols, const float* partial, float* bias) {
