@@ -1,6 +1,6 @@
-// Rows scaled to length 1 and cosines of pairs of rows, with their gradients. Rows of up to 4096 elements are read once
-// and wait in registers for their norm (row_kernels.cuh). The cosine's gradient needs no sum: its forward pass kept the
-// norms.
+// Rows scaled to length 1 and cosines of pairs of rows, with their gradients. Aligned rows of up to 4096 elements are
+// read once and wait in registers for their norm (row_kernels.cuh). The cosine's gradient needs no sum: its forward
+// pass kept the norms.
 #include <fovea/kernels/reduce.h>
 #include <fovea/kernels/row_kernels.cuh>
 

@@ -52,21 +52,22 @@ __device__ V group_reduce(V v, V* shared, Combine combine) {
 //                       in one thread of the row
 //   write(parameters, i, values)   writes the values at i, counted in the whole array
 //
-// kThreads threads do a row, N elements an access. Where kKept the row stays in kHeld registers a thread between its
+// kThreads threads do a row, N elements an access. Where kKept the row stays in kHeld<N> registers a thread between its
 // reduction and its result, and is read once; longer rows are read twice, the second time mostly from the L2 cache.
-inline constexpr int kHeld = 16;
+template <int N>
+inline constexpr int kHeld = N == 1 ? 8 : 16;
 
 template <class Op, int kThreads, int N, bool kKept>
 __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
     rows_kernel(const __grid_constant__ Op op, int64_t rows, int64_t cols) {
   using State = typename Op::State;
   using Pack = Values<float, N>;
-  constexpr int kBlock = kThreads < 256 ? 256 : kThreads, kPacks = kKept ? kHeld / N : 1;
+  constexpr int kBlock = kThreads < 256 ? 256 : kThreads, kPacks = kKept ? kHeld<N> / N : 1;
   __shared__ State shared[kThreads > kWarp ? kThreads / kWarp : 1];
   const int64_t row = int64_t(blockIdx.x) * (kBlock / kThreads) + threadIdx.x / kThreads, first = row * cols;
   if (kThreads == kWarp && row >= rows) return;
   const int thread = threadIdx.x % kThreads;
-  auto read = [&](int64_t c, Pack& left, Pack& right) {
+  auto read = [&](auto c, Pack& left, Pack& right) {
     left = load_values<N>(op.left() + first + c);
     if constexpr (Op::kPair) right = load_values<N>(op.right() + first + c);
   };
@@ -76,10 +77,10 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
   if constexpr (kKept) {
 #pragma unroll
     for (int k = 0; k < kPacks; ++k)
-      if (const int64_t c = (k * kThreads + thread) * N; c < cols) read(c, left[k], right[Op::kPair ? k : 0]);
+      if (const int c = (k * kThreads + thread) * N; c < int(cols)) read(c, left[k], right[Op::kPair ? k : 0]);
 #pragma unroll
     for (int k = 0; k < kPacks; ++k)
-      if ((k * kThreads + thread) * N < cols) state = Op::add(state, left[k], right[Op::kPair ? k : 0]);
+      if ((k * kThreads + thread) * N < int(cols)) state = Op::add(state, left[k], right[Op::kPair ? k : 0]);
   } else {
 #pragma unroll 2
     for (int64_t c = thread * N; c < cols; c += kThreads * N) {
@@ -94,7 +95,7 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
   } else if constexpr (kKept) {
 #pragma unroll
     for (int k = 0; k < kPacks; ++k)
-      if (const int64_t c = (k * kThreads + thread) * N; c < cols)
+      if (const int c = (k * kThreads + thread) * N; c < int(cols))
         op.write(parameters, first + c, left[k], right[Op::kPair ? k : 0]);
   } else {
 #pragma unroll 2
@@ -107,10 +108,10 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
 
 template <int N, class Op>
 void for_each_row_by(Cuda& ctx, const Op& op, int64_t rows, int64_t cols) {
-  if (cols <= kWarp * kHeld)
+  if (cols <= kWarp * kHeld<N>)
     launch(ctx, rows_kernel<Op, kWarp, N, true>, unsigned(ceil_div<int64_t>(rows, 256 / kWarp)), 256, 0, op, rows,
            cols);
-  else if (cols <= 256 * kHeld)
+  else if (cols <= 256 * kHeld<N>)
     launch(ctx, rows_kernel<Op, 256, N, true>, unsigned(rows), 256, 0, op, rows, cols);
   else
     launch(ctx, rows_kernel<Op, 512, N, false>, unsigned(rows), 512, 0, op, rows, cols);

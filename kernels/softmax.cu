@@ -1,6 +1,6 @@
-// Softmax and log-softmax of rows and their gradients (row_kernels.cuh): a row of up to 4096 elements is read once and
-// waits in registers, a longer one is read twice. Its state is the pair (top, sum of exp(x - top)), kept online: where
-// a larger element comes, the sum so far is scaled down, so maximum and sum need one pass.
+// Softmax and log-softmax of rows and their gradients (row_kernels.cuh): an aligned row of up to 4096 elements is read
+// once and waits in registers, a longer one is read twice. Its state is the pair (top, sum of exp(x - top)), kept
+// online: where a larger element comes, the sum so far is scaled down, so maximum and sum need one pass.
 #include <fovea/kernels/softmax.h>
 #include <fovea/kernels/vector_math.h>
 #include <fovea/kernels/row_kernels.cuh>
