@@ -1,6 +1,6 @@
 // Copies within and between host and device, constant fills and casts: each moves its bytes once.
 #include <fovea/kernels/copy.h>
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/for_each.cuh>
 
 namespace fovea::kernels {
 
@@ -26,32 +26,38 @@ void increment(Cuda& ctx, int64_t* x, int64_t n, int64_t by) {
 }
 
 template <class T>
-__global__ void fill_kernel(T* x, int64_t n, T value) {
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += int64_t(gridDim.x) * blockDim.x)
-    x[i] = value;
-}
+struct FillWith {
+  static constexpr int kN = kPack<T>;
+  T* x;
+  T value;
+  template <int N>
+  __device__ void run(int64_t i) const {
+    store_values(x + i, splat<N>(widened(value)));
+  }
+};
 template <class T>
 void fill(Cuda& ctx, T* x, int64_t n, T value) {
-  launch(ctx, fill_kernel<T>, grid_for(ctx, n, 256), 256, 0, x, n, value);
+  for_each(ctx, FillWith<T>{x, value}, n, is_aligned<kPack<T>>(x));
 }
 
-template <class To, class From>
-__device__ To converted(From x) {
-  if constexpr (sizeof(From) == 2)
-    return converted<To>(to_float(x));
-  else if constexpr (sizeof(To) == 2)
-    return from_float<To>(float(x));
-  else
-    return To(x);
-}
 template <class From, class To>
-__global__ void cast_kernel(const From* from, To* to, int64_t n) {
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += int64_t(gridDim.x) * blockDim.x)
-    to[i] = converted<To>(from[i]);
-}
+struct CastBody {
+  static constexpr int kN = std::min(kPack<From>, kPack<To>);
+  const From* from;
+  To* to;
+  template <int N>
+  __device__ void run(int64_t i) const {
+    const auto values = load_values<N>(from + i);
+    Values<accumulator_t<To>, N> out;
+#pragma unroll
+    for (int k = 0; k < N; ++k) out[k] = accumulator_t<To>(values[k]);
+    store_values(to + i, out);
+  }
+};
 template <class From, class To>
 void cast(Cuda& ctx, const From* from, To* to, int64_t n) {
-  launch(ctx, cast_kernel<From, To>, grid_for(ctx, n, 256), 256, 0, from, to, n);
+  constexpr int N = CastBody<From, To>::kN;
+  for_each(ctx, CastBody<From, To>{from, to}, n, is_aligned<N>(from) && is_aligned<N>(to));
 }
 
 #define FOVEA_INSTANTIATE(T)                              \

@@ -45,6 +45,7 @@ struct BroadcastBody {
   Out* y;
   Broadcast shape;
   int64_t a_step, b_step;  // of the innermost dimension: 0 or 1
+  Divisor size[Broadcast::kMaxRank];
 
   template <int N>
   __device__ void run(int64_t i) const {
@@ -52,7 +53,7 @@ struct BroadcastBody {
 #pragma unroll
     for (int d = Broadcast::kMaxRank - 1; d >= 0; --d) {
       if (d >= shape.rank) continue;
-      const Division at = d > 0 ? divide(rest, shape.size[d]) : Division{0, rest};
+      const Division at = d > 0 ? size[d].divide(rest) : Division{0, rest};
       at_a += at.remainder * shape.a[d];
       at_b += at.remainder * shape.b[d];
       rest = at.quotient;
@@ -73,7 +74,8 @@ static void broadcast(Cuda& ctx, F f, const In* dy, const In* a, const In* b, Ou
   using Body = BroadcastBody<F, In, Out>;
   constexpr int N = Body::kN;
   const int last = shape.rank - 1;
-  const Body body{f, dy, a, b, y, shape, shape.a[last], shape.b[last]};
+  Body body{f, dy, a, b, y, shape, shape.a[last], shape.b[last], {}};
+  for (int d = 0; d <= last; ++d) body.size[d] = shape.size[d];
   auto fits = [&](const In* p, const int64_t* steps) {
     bool whole = is_aligned<N>(p);
     for (int d = 0; d < last; ++d) whole &= steps[d] % N == 0;

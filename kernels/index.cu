@@ -35,11 +35,16 @@ struct CopyBody {
   const E* from;
   E* to;
   StridedBox box;
+  Divisor size[StridedBox::kMaxRank];
+
+  CopyBody(const E* source, E* target, const StridedBox& whole) : from(source), to(target), box(whole) {
+    for (int d = 0; d < box.rank; ++d) size[d] = box.size[d];
+  }
   template <int>
   __device__ void run(int64_t i) const {
     int64_t at_from = 0, at_to = 0;
     for (int d = box.rank - 1; d > 0; --d) {
-      const Division at = divide(i, box.size[d]);
+      const Division at = size[d].divide(i);
       at_from += at.remainder * box.from[d];
       at_to += at.remainder * box.to[d];
       i = at.quotient;
@@ -48,30 +53,43 @@ struct CopyBody {
   }
 };
 
-// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols.
-constexpr int kTile = 32, kTileRows = 8;
+// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols. A thread moves 16
+// elements.
+constexpr int kTile = 64, kTileThreads = 32, kTileRows = 8;
 template <class E>
-__global__ void copy_transposed(const E* from, E* to, const __grid_constant__ StridedBox box, int64_t row_tiles,
-                                int64_t col_tiles) {
-  __shared__ E tile[kTile][kTile + 1];
+__global__ void __launch_bounds__(kTileThreads* kTileRows)
+    copy_transposed(const __grid_constant__ CopyBody<E> copy, Divisor row_tiles, Divisor col_tiles) {
+  __shared__ E tile[kTile][kTile + (sizeof(E) < 4 ? 4 / sizeof(E) : 1)];  // an odd number of words: no bank twice
+  const StridedBox& box = copy.box;
+  const E* from = copy.from;
+  E* to = copy.to;
   const int last = box.rank - 1;
-  const Division by_col = divide(blockIdx.x, col_tiles), by_row = divide(by_col.quotient, row_tiles);
+  const Division by_col = col_tiles.divide(blockIdx.x), by_row = row_tiles.divide(by_col.quotient);
   int64_t outer = by_row.quotient;
   for (int d = last - 2; d >= 0; --d) {
-    const Division at = divide(outer, box.size[d]);
+    const Division at = copy.size[d].divide(outer);
     from += at.remainder * box.from[d];
     to += at.remainder * box.to[d];
     outer = at.quotient;
   }
   const int64_t row = by_row.remainder * kTile, col = by_col.remainder * kTile;
-  const int64_t rows = box.size[last - 1] - row, cols = box.size[last] - col;
+  const int rows = int(min(int64_t(kTile), box.size[last - 1] - row)),
+            cols = int(min(int64_t(kTile), box.size[last] - col));
+  const int64_t from_step = box.from[last], to_step = box.to[last - 1];
+  from += row + col * from_step;
+  to += row * to_step + col;
 #pragma unroll
-  for (int c = threadIdx.y; c < kTile; c += kTileRows)
-    if (c < cols && threadIdx.x < rows) tile[c][threadIdx.x] = from[row + threadIdx.x + (col + c) * box.from[last]];
+  for (int k = 0; k < kTile; k += kTileRows)
+#pragma unroll
+    for (int l = 0; l < kTile; l += kTileThreads)
+      if (const int c = k + threadIdx.y, r = l + threadIdx.x; c < cols && r < rows)
+        tile[c][r] = from[r + c * from_step];
   __syncthreads();
 #pragma unroll
-  for (int r = threadIdx.y; r < kTile; r += kTileRows)
-    if (r < rows && threadIdx.x < cols) to[(row + r) * box.to[last - 1] + col + threadIdx.x] = tile[threadIdx.x][r];
+  for (int k = 0; k < kTile; k += kTileRows)
+#pragma unroll
+    for (int l = 0; l < kTile; l += kTileThreads)
+      if (const int r = k + threadIdx.y, c = l + threadIdx.x; c < cols && r < rows) to[r * to_step + c] = tile[c][r];
 }
 
 // Whether pairs of neighbouring elements can be moved as one of twice the size; if so the box becomes one of pairs.
@@ -98,12 +116,12 @@ void copy_strided(Cuda& ctx, const void* from, void* to, size_t element_bytes, c
     using E = decltype(unit);
     const auto* source = static_cast<const E*>(from);
     auto* target = static_cast<E*>(to);
-    if (!transpose) return for_each(ctx, CopyBody<E>{source, target, box}, total, false);
+    if (!transpose) return for_each(ctx, CopyBody<E>(source, target, box), total, false);
     if constexpr (sizeof(E) <= 8) {
       const int64_t rows = box.size[box.rank - 2], cols = box.size[box.rank - 1];
       const int64_t row_tiles = ceil_div<int64_t>(rows, kTile), col_tiles = ceil_div<int64_t>(cols, kTile);
-      launch(ctx, copy_transposed<E>, unsigned(total / (rows * cols) * row_tiles * col_tiles), dim3(kTile, kTileRows),
-             0, source, target, box, row_tiles, col_tiles);
+      launch(ctx, copy_transposed<E>, unsigned(total / (rows * cols) * row_tiles * col_tiles),
+             dim3(kTileThreads, kTileRows), 0, CopyBody<E>(source, target, box), row_tiles, col_tiles);
     }
   });
 }
@@ -114,13 +132,15 @@ struct GatherBody {
   const E* x;
   const int64_t* index;
   E* y;
-  int64_t rows, picks, units;
+  int64_t rows;
+  Divisor picks, units;
+  int64_t row_units;
   bool index_per_batch;
   template <int>
   __device__ void run(int64_t i) const {
-    const Division at = divide(i, units), pick = divide(at.quotient, picks);
+    const Division at = units.divide(i), pick = picks.divide(at.quotient);
     const int64_t row = index[index_per_batch ? at.quotient : pick.remainder];
-    y[i] = x[(pick.quotient * rows + row) * units + at.remainder];
+    y[i] = x[(pick.quotient * rows + row) * row_units + at.remainder];
   }
 };
 void gather(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
@@ -129,20 +149,22 @@ void gather(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t bat
   with_unit(together & -together, [&](auto unit) {
     using E = decltype(unit);
     const int64_t units = int64_t(row_bytes / sizeof(E));
-    for_each(ctx,
-             GatherBody<E>{static_cast<const E*>(x), index, static_cast<E*>(y), rows, picks, units, index_per_batch},
-             batch * picks * units, false);
+    for_each(
+        ctx,
+        GatherBody<E>{static_cast<const E*>(x), index, static_cast<E*>(y), rows, picks, units, units, index_per_batch},
+        batch * picks * units, false);
   });
 }
 
 // A warp for each pick of each list of `picks` indices: next[k] is the next pick of the same row, -1 if there is none;
 // head[k] says that no earlier one is.
 constexpr int kLinkThreads = 256;
-__global__ void link_picks(const int64_t* index, int32_t* next, uint8_t* head, int64_t lists, int64_t picks) {
+__global__ void link_picks(const int64_t* index, int32_t* next, uint8_t* head, int64_t lists, int64_t picks,
+                           Divisor by_picks) {
   const int64_t pick = (int64_t(blockIdx.x) * kLinkThreads + threadIdx.x) / kWarp;
   if (pick >= lists * picks) return;
   const int lane = threadIdx.x % kWarp;
-  const Division at = divide(pick, picks);
+  const Division at = by_picks.divide(pick);
   const int64_t k = at.remainder;
   const int64_t* list = index + at.quotient * picks;
   const int64_t row = list[k];
@@ -159,17 +181,18 @@ __global__ void link_picks(const int64_t* index, int32_t* next, uint8_t* head, i
 
 template <class T>
 struct ScatterBody {
-  static constexpr int kN = kPack<T>;
+  static constexpr int kN = std::min(kPack<T>, kPack<accumulator_t<T>>);
   const T* x;
   const int64_t* index;
   const int32_t* next;
   const uint8_t* head;
   accumulator_t<T>* y;
   int64_t rows, picks, cols;
+  Divisor by_picks, by_cols;
   bool index_per_batch;
   template <int N>
   __device__ void run(int64_t i) const {
-    const Division at = divide(i, cols), pick = divide(at.quotient, picks);
+    const Division at = by_cols.divide(i), pick = by_picks.divide(at.quotient);
     const int64_t list = index_per_batch ? pick.quotient * picks : 0;
     if (!head[list + pick.remainder]) return;
     auto* target = y + (pick.quotient * rows + index[list + pick.remainder]) * cols + at.remainder;
@@ -185,16 +208,16 @@ struct ScatterBody {
 template <class T>
 void scatter_add(Cuda& ctx, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
                  int64_t picks, int64_t cols, bool index_per_batch) {
-  constexpr int N = kPack<T>;
+  constexpr int N = ScatterBody<T>::kN;
   const int64_t lists = index_per_batch ? batch : 1;
   if (batch * picks * cols == 0) return;
   DeviceScratch scratch(ctx);
   auto* next = scratch.take<int32_t>(size_t(lists * picks));
   auto* head = scratch.take<uint8_t>(size_t(lists * picks));
   launch(ctx, link_picks, unsigned(ceil_div<int64_t>(lists * picks, kLinkThreads / kWarp)), kLinkThreads, 0, index,
-         next, head, lists, picks);
-  for_each(ctx, ScatterBody<T>{x, index, next, head, y, rows, picks, cols, index_per_batch}, batch * picks * cols,
-           cols % N == 0 && is_aligned<N>(x) && is_aligned<N>(y));
+         next, head, lists, picks, picks);
+  for_each(ctx, ScatterBody<T>{x, index, next, head, y, rows, picks, cols, picks, cols, index_per_batch},
+           batch * picks * cols, cols % N == 0 && is_aligned<N>(x) && is_aligned<N>(y));
 }
 template void scatter_add<float>(Cuda&, const float*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
 template void scatter_add<bf16>(Cuda&, const bf16*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
@@ -228,9 +251,10 @@ struct OneHotBody {
   const int64_t* labels;
   float* y;
   int64_t classes;
+  Divisor by_classes;
   template <int N>
   __device__ void run(int64_t i) const {
-    Division at = divide(i, classes);
+    Division at = by_classes.divide(i);
     Values<float, N> out;
 #pragma unroll
     for (int k = 0; k < N; ++k) {
@@ -241,7 +265,7 @@ struct OneHotBody {
   }
 };
 void one_hot(Cuda& ctx, const int64_t* labels, float* y, int64_t n, int64_t classes) {
-  for_each(ctx, OneHotBody{labels, y, classes}, n * classes, is_aligned<4>(y));
+  for_each(ctx, OneHotBody{labels, y, classes, classes}, n * classes, is_aligned<4>(y));
 }
 
 }  // namespace fovea::kernels

@@ -12,6 +12,7 @@ struct Covered {
 };
 struct WindowedAxis {
   int kernel, stride, padding, size, out;
+  Divisor by_stride, by_size, by_out;
   bool count_padding;
 
   WindowedAxis(const PoolAxis& axis, int64_t inputs, int64_t outputs, bool padding_counts)
@@ -20,11 +21,14 @@ struct WindowedAxis {
         padding(int(axis.padding)),
         size(int(inputs)),
         out(int(outputs)),
+        by_stride(axis.stride),
+        by_size(inputs),
+        by_out(outputs),
         count_padding(padding_counts) {}
 
   __device__ Covered window(int o) const {
     if (kernel == 0) {
-      const int begin = int(int64_t(o) * size / out), end = int((int64_t(o + 1) * size + out - 1) / out);
+      const int begin = quotient(by_out, int64_t(o) * size), end = quotient(by_out, int64_t(o + 1) * size + out - 1);
       return {begin, end, end - begin};
     }
     const int begin = o * stride - padding, end = begin + kernel;
@@ -33,10 +37,11 @@ struct WindowedAxis {
   }
   // The windows [begin, end) that cover input i.
   __device__ Covered covering(int i) const {
-    if (kernel == 0) return {int(int64_t(i) * out / size), int((int64_t(i + 1) * out - 1) / size) + 1, 0};
+    if (kernel == 0) return {quotient(by_size, int64_t(i) * out), quotient(by_size, int64_t(i + 1) * out - 1) + 1, 0};
     const int first = i + padding - kernel + 1;
-    return {first > 0 ? (first + stride - 1) / stride : 0, min(out, (i + padding) / stride + 1), 0};
+    return {first > 0 ? by_stride.quotient(first + stride - 1) : 0, min(out, by_stride.quotient(i + padding) + 1), 0};
   }
+  static __device__ int quotient(const Divisor& divisor, int64_t n) { return int(divisor.divide(n).quotient); }
 };
 
 struct PoolPlace {
@@ -47,12 +52,18 @@ struct PoolPlace {
 struct PoolGeometry {
   WindowedAxis rows, cols;
   int64_t c;
+  Divisor by_channels;
 
   explicit PoolGeometry(const Pool2dShape& s)
-      : rows(s.rows, s.h, s.out_h, s.count_include_pad), cols(s.cols, s.w, s.out_w, s.count_include_pad), c(s.c) {}
-  // Element i of images of height x width.
-  __device__ PoolPlace place(int64_t i, int height, int width) const {
-    const Division channel = divide(i, c), x = divide(channel.quotient, width), y = divide(x.quotient, height);
+      : rows(s.rows, s.h, s.out_h, s.count_include_pad),
+        cols(s.cols, s.w, s.out_w, s.count_include_pad),
+        c(s.c),
+        by_channels(s.c) {}
+  // Where element i of the outputs, or of the inputs, lies.
+  __device__ PoolPlace output_place(int64_t i) const { return place(i, rows.by_out, cols.by_out); }
+  __device__ PoolPlace input_place(int64_t i) const { return place(i, rows.by_size, cols.by_size); }
+  __device__ PoolPlace place(int64_t i, const Divisor& height, const Divisor& width) const {
+    const Division channel = by_channels.divide(i), x = width.divide(channel.quotient), y = height.divide(x.quotient);
     return {y.quotient, int(y.remainder), int(x.remainder), channel.remainder};
   }
   __device__ int64_t input(const PoolPlace& p, int y, int x) const {
@@ -72,7 +83,7 @@ struct MaxPool {
   Index* argmax;
   template <int N>
   __device__ void run(int64_t i) const {
-    const PoolPlace p = at.place(i, at.rows.out, at.cols.out);
+    const PoolPlace p = at.output_place(i);
     const Covered row = at.rows.window(p.y), col = at.cols.window(p.x);
     auto best = load_values<N>(x + at.input(p, row.begin, col.begin));
     auto place = splat<N>(Index(0));
@@ -104,7 +115,7 @@ struct MaxPoolGradient {
   T* dx;
   template <int N>
   __device__ void run(int64_t i) const {
-    const PoolPlace p = at.place(i, at.rows.size, at.cols.size);
+    const PoolPlace p = at.input_place(i);
     const Covered rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
     auto sum = splat<N>(0.0f);
     for (int oy = rows.begin; oy < rows.end; ++oy) {
@@ -136,7 +147,7 @@ struct AvgPool {
   Out* y;
   template <int N>
   __device__ void run(int64_t i) const {
-    const PoolPlace p = at.place(i, at.rows.out, at.cols.out);
+    const PoolPlace p = at.output_place(i);
     const Covered row = at.rows.window(p.y), col = at.cols.window(p.x);
     auto sum = splat<N>(0.0f);
     for (int iy = row.begin; iy < row.end; ++iy)
@@ -165,7 +176,7 @@ struct AvgPoolGradient {
   T* dx;
   template <int N>
   __device__ void run(int64_t i) const {
-    const PoolPlace p = at.place(i, at.rows.size, at.cols.size);
+    const PoolPlace p = at.input_place(i);
     const Covered rows = at.rows.covering(p.y), cols = at.cols.covering(p.x);
     auto sum = splat<N>(0.0f);
     for (int oy = rows.begin; oy < rows.end; ++oy)

@@ -137,9 +137,9 @@ __global__ void reduce_short_rows(const T* x, const float* a, typename R::Result
 // A block for each chunk of each row; `parts` gets their values if a row has several, else y.
 template <class R, class T>
 __global__ void reduce_long_rows(const T* x, const float* a, typename R::Result* y, typename R::Value* parts,
-                                 int64_t cols, int64_t chunks, bool packed, double scale) {
+                                 int64_t cols, Divisor chunks, bool packed, double scale) {
   __shared__ typename R::Value shared[kBlock / kWarp];
-  const Division at = divide(blockIdx.x, chunks);
+  const Division at = chunks.divide(blockIdx.x);
   const int64_t row = at.quotient, begin = at.remainder * kRowChunk;
   auto total = reduce_share<R>(x + row * cols, R::kReadsA ? a[row] : 0.0f, begin, min(cols, begin + kRowChunk),
                                threadIdx.x, kBlock, packed);
@@ -156,6 +156,7 @@ __global__ void reduce_long_rows(const T* x, const float* a, typename R::Result*
 struct ColumnPlan {
   int across, down, deep;
   int64_t tiles, chunk, chunks, groups;
+  Divisor by_tiles, by_chunks;
 
   ColumnPlan(const ReduceShape& s, int n) {
     auto whole = [](int64_t count, int limit) {
@@ -171,6 +172,7 @@ struct ColumnPlan {
     const int64_t cut = ceil_div(s.reduce, ceil_div(kWanted, tiles * groups));
     chunk = std::clamp<int64_t>(ceil_div<int64_t>(cut, down) * down, 16 * down, 256 * down);
     chunks = std::max<int64_t>(1, ceil_div(s.reduce, chunk));
+    by_tiles = tiles, by_chunks = chunks;
   }
 };
 
@@ -181,7 +183,7 @@ __global__ void __launch_bounds__(kBlock)
   using Value = typename R::Value;
   __shared__ Value shared[N][kBlock];
   const int thread = threadIdx.x, column = thread % plan.across, row = thread / plan.across % plan.down;
-  const Division by_tile = divide(blockIdx.x, plan.tiles), by_chunk = divide(by_tile.quotient, plan.chunks);
+  const Division by_tile = plan.by_tiles.divide(blockIdx.x), by_chunk = plan.by_chunks.divide(by_tile.quotient);
   const int64_t c = (by_tile.remainder * plan.across + column) * N, chunk = by_chunk.remainder;
   const int64_t o = by_chunk.quotient * plan.deep + thread / plan.across / plan.down;
   const bool inside = c < s.inner && o < s.outer;
@@ -209,11 +211,13 @@ __global__ void __launch_bounds__(kBlock)
     }
   }
   if (row > 0 || !inside) return;
-  for (int k = 0; k < N; ++k) {
-    if (parts)
-      parts[(o * plan.chunks + chunk) * s.inner + c + k] = totals[k];
-    else
-      y[o * s.inner + c + k] = R::result(totals[k], scale);
+  if (parts) {
+    store_values(parts + (o * plan.chunks + chunk) * s.inner + c, totals);
+  } else {
+    Values<typename R::Result, N> results;
+#pragma unroll
+    for (int k = 0; k < N; ++k) results[k] = R::result(totals[k], scale);
+    store_values(y + o * s.inner + c, results);
   }
 }
 
@@ -229,7 +233,7 @@ template <class R>
 static void join(Cuda& ctx, const typename R::Value* parts, typename R::Result* y, const ReduceShape& s, double scale) {
   using J = typename R::Join;
   ColumnPlan plan(s, 1);
-  plan.chunk = plan.chunks * plan.chunk, plan.chunks = 1;
+  plan.chunk = plan.chunks * plan.chunk, plan.chunks = 1, plan.by_chunks = 1;
   launch_columns<J, 1>(ctx, parts, nullptr, y, nullptr, s, plan, scale);
 }
 
@@ -240,7 +244,7 @@ static void reduce(Cuda& ctx, const T* x, const float* a, typename R::Result* y,
   if (s.outer * s.inner == 0) return;
   DeviceScratch scratch(ctx);
   if (s.inner > 1) {
-    const bool packed = allows_packs<T>(s.inner, x) && is_aligned<N>(a);
+    const bool packed = allows_packs<T>(s.inner, x, y) && is_aligned<N>(a);
     const ColumnPlan plan(s, packed ? N : 1);
     Value* parts = plan.chunks > 1 ? scratch.take<Value>(size_t(s.outer * plan.chunks * s.inner)) : nullptr;
     if (packed)
@@ -283,27 +287,57 @@ void argmax(Cuda& ctx, const T* x, int64_t* y, const ReduceShape& s) {
   reduce<Argmax>(ctx, x, nullptr, y, s, 1);
 }
 
+// A thread writes a pack of up to kSpreadRows rows, of one dy and a.
+constexpr int kSpreadRows = 32;
 template <class Map, class T>
-struct SpreadBody {
+struct SpreadColumns {
   static constexpr int kN = kPack<T>;
   const float* dy;
   const T* x;
   const float* a;
   T* dx;
-  int64_t reduce, inner;
+  Divisor inner, chunks;
+  int64_t columns, reduce, chunk;
   float scale;
 
   template <int N>
   __device__ void run(int64_t i) const {
-    const Division column = inner == 1 ? Division{i, 0} : divide(i, inner);
-    const int64_t j = divide(column.quotient, reduce).quotient * inner + column.remainder;
-    const auto slope = inner == 1 ? splat<N>(dy[j]) : load_values<N>(dy + j);
-    auto elements = splat<N>(0.0f), centre = elements;
-    if constexpr (Map::kReadsX) elements = load_values<N>(x + i);
-    if constexpr (Map::kReadsA) centre = inner == 1 ? splat<N>(a[j]) : load_values<N>(a + j);
-    Values<float, N> out;
+    const Division column = inner.divide(i), part = chunks.divide(column.quotient);
+    const int64_t j = part.quotient * columns + column.remainder;
+    auto slope = load_values<N>(dy + j), centre = slope;
+    if constexpr (Map::kReadsA) centre = load_values<N>(a + j);
 #pragma unroll
-    for (int k = 0; k < N; ++k) out[k] = scale * slope[k] * Map::f(elements[k], centre[k]);
+    for (int k = 0; k < N; ++k) slope[k] *= scale;
+    const int64_t begin = part.remainder * chunk, end = min(reduce, begin + chunk);
+#pragma unroll 4
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t at = (part.quotient * reduce + r) * columns + column.remainder;
+      auto out = slope;
+      if constexpr (Map::kReadsX) out = load_values<N>(x + at);
+#pragma unroll
+      for (int k = 0; k < N; ++k) out[k] = slope[k] * Map::f(out[k], centre[k]);
+      store_values(dx + at, out);
+    }
+  }
+};
+template <class Map, class T>
+struct SpreadRows {
+  static constexpr int kN = kPack<T>;
+  const float* dy;
+  const T* x;
+  const float* a;
+  T* dx;
+  Divisor reduce;
+  float scale;
+
+  template <int N>
+  __device__ void run(int64_t i) const {
+    const int64_t row = reduce.divide(i).quotient;
+    const float slope = scale * dy[row], centre = Map::kReadsA ? a[row] : 0.0f;
+    auto out = splat<N>(0.0f);
+    if constexpr (Map::kReadsX) out = load_values<N>(x + i);
+#pragma unroll
+    for (int k = 0; k < N; ++k) out[k] = slope * Map::f(out[k], centre);
     store_values(dx + i, out);
   }
 };
@@ -311,10 +345,15 @@ template <class Map, class T>
 void reduce_spread(Cuda& ctx, const accumulator_t<T>* dy, const T* x, const accumulator_t<T>* a, T* dx,
                    const ReduceShape& s, double scale) {
   constexpr int N = kPack<T>;
-  const bool fits =
-      s.inner == 1 ? s.outer == 1 || s.reduce % N == 0 : s.inner % N == 0 && is_aligned<N>(dy) && is_aligned<N>(a);
-  for_each(ctx, SpreadBody<Map, T>{dy, x, a, dx, s.reduce, s.inner, float(scale)}, s.outer * s.reduce * s.inner,
-           fits && is_aligned<N>(dx) && is_aligned<N>(x));
+  const bool aligned = is_aligned<N>(dx) && is_aligned<N>(x);
+  if (s.inner == 1) {
+    for_each(ctx, SpreadRows<Map, T>{dy, x, a, dx, s.reduce, float(scale)}, s.outer * s.reduce,
+             aligned && (s.outer == 1 || s.reduce % N == 0));
+  } else if (s.reduce > 0) {
+    const int64_t chunks = ceil_div<int64_t>(s.reduce, kSpreadRows), chunk = ceil_div(s.reduce, chunks);
+    for_each(ctx, SpreadColumns<Map, T>{dy, x, a, dx, s.inner, chunks, s.inner, s.reduce, chunk, float(scale)},
+             s.outer * chunks * s.inner, aligned && s.inner % N == 0 && is_aligned<N>(dy) && is_aligned<N>(a));
+  }
 }
 
 #define FOVEA_INSTANTIATE_SUM(Map, T)                                                                               \

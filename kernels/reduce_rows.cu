@@ -1,4 +1,4 @@
-// Rows scaled to length 1 and cosines of pairs of rows, with their gradients. Aligned rows of up to 4096 elements are
+// Rows scaled to length 1 and cosines of pairs of rows, with their gradients. Aligned rows of up to 8192 elements are
 // read once and wait in registers for their norm (row_kernels.cuh). The cosine's gradient needs no sum: its forward
 // pass kept the norms.
 #include <fovea/kernels/reduce.h>
@@ -15,7 +15,10 @@ struct NormalizeRows {
   float *norm, eps;
   __device__ const T* left() const { return x; }
   static __device__ float identity() { return 0; }
-  static __device__ float combine(float p, float q) { return p + q; }
+  template <int kThreads>
+  static __device__ float join(float sum, float* shared) {
+    return group_reduce<kThreads>(sum, shared, SumOf());
+  }
   template <class V>
   static __device__ float add(float sum, const V& x, const V&) {
     float squares = 0;
@@ -53,7 +56,10 @@ struct NormalizeRowsGradient {
   __device__ const T* left() const { return dy; }
   __device__ const T* right() const { return y; }
   static __device__ float identity() { return 0; }
-  static __device__ float combine(float p, float q) { return p + q; }
+  template <int kThreads>
+  static __device__ float join(float sum, float* shared) {
+    return group_reduce<kThreads>(sum, shared, SumOf());
+  }
   template <class V>
   static __device__ float add(float sum, const V& dy, const V& y) {
     float products = 0;
@@ -79,6 +85,7 @@ void normalize_rows_backward(Cuda& ctx, const T* dy, const T* y, const accumulat
 
 struct Products {
   float aa, bb, ab;
+  __device__ Products operator+(const Products& more) const { return {aa + more.aa, bb + more.bb, ab + more.ab}; }
 };
 template <class T>
 struct CosineRows {
@@ -89,13 +96,16 @@ struct CosineRows {
   __device__ const T* left() const { return a; }
   __device__ const T* right() const { return b; }
   static __device__ Products identity() { return {0, 0, 0}; }
-  static __device__ Products combine(Products p, Products q) { return {p.aa + q.aa, p.bb + q.bb, p.ab + q.ab}; }
+  template <int kThreads>
+  static __device__ Products join(Products sum, Products* shared) {
+    return group_reduce<kThreads>(sum, shared, SumOf());
+  }
   template <class V>
   static __device__ Products add(Products sum, const V& a, const V& b) {
     Products more = identity();
     for (int k = 0; k < int(sizeof(V) / sizeof(float)); ++k)
       more.aa += a[k] * a[k], more.bb += b[k] * b[k], more.ab += a[k] * b[k];
-    return combine(sum, more);
+    return sum + more;
   }
   __device__ bool begin(int64_t row, Products p, bool first) const {
     if (!first) return false;
@@ -118,12 +128,12 @@ struct CosineGradient {
   const T *a, *b;
   const float *y, *norms;
   T *da, *db;
-  int64_t cols;
+  Divisor cols;
   float eps;
 
   template <int N>
   __device__ void run(int64_t i) const {
-    const int64_t row = divide(i, cols).quotient;
+    const int64_t row = cols.divide(i).quotient;
     const float length_a = norms[2 * row], length_b = norms[2 * row + 1], slope = dy[row], cosine = y[row];
     const float across = slope / (fmaxf(length_a, eps) * fmaxf(length_b, eps));
     const auto u = load_values<N>(a + i), v = load_values<N>(b + i);

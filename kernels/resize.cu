@@ -10,12 +10,13 @@ struct ResampleBody {
   static constexpr int kN = kPack<T>;
   ResampleAxis<float> rows, cols;
   int64_t c;
+  Divisor by_channels, by_cols, by_rows;
   const T* x;
   T* y;
   template <int N>
   __device__ void run(int64_t i) const {
-    const Division channel = divide(i, c), col = divide(channel.quotient, cols.out),
-                   row = divide(col.quotient, rows.out);
+    const Division channel = by_channels.divide(i), col = by_cols.divide(channel.quotient),
+                   row = by_rows.divide(col.quotient);
     const float *row_weight = rows.weight + row.remainder * rows.taps,
                 *col_weight = cols.weight + col.remainder * cols.taps;
     const int64_t in_row = cols.in * c;
@@ -43,7 +44,8 @@ struct ResampleBody {
 template <class T>
 void resample2d(Cuda& ctx, int64_t n, int64_t c, const ResampleAxis<accumulator_t<T>>& rows,
                 const ResampleAxis<accumulator_t<T>>& cols, const T* x, T* y) {
-  for_each(ctx, ResampleBody<T>{rows, cols, c, x, y}, n * rows.out * cols.out * c, allows_packs<T>(c, x, y));
+  for_each(ctx, ResampleBody<T>{rows, cols, c, c, cols.out, rows.out, x, y}, n * rows.out * cols.out * c,
+           allows_packs<T>(c, x, y));
 }
 
 template void resample2d<float>(Cuda&, int64_t, int64_t, const ResampleAxis<float>&, const ResampleAxis<float>&,

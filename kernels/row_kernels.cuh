@@ -46,7 +46,8 @@ __device__ V group_reduce(V v, V* shared, Combine combine) {
 // A row operation Op over one array or two of elements T:
 //   kPair               two arrays are read
 //   kWrites             a row is written
-//   State               what a row is reduced to; combine(p, q), add(state, values of a pack)
+//   State               what a row is reduced to; identity(), add(state, values of a pack)
+//   join<kThreads>(state, shared)   all threads' states as one, in each of them; `shared` has kThreads / 32 States
 //   left(), right()     the arrays
 //   begin(row, state, first)   called by every thread with the row's state, returns what write() gets; `first` is true
 //                       in one thread of the row
@@ -58,11 +59,11 @@ template <int N>
 inline constexpr int kHeld = N == 1 ? 8 : 16;
 
 template <class Op, int kThreads, int N, bool kKept>
-__global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
+__global__ void __launch_bounds__(kThreads < 128 ? 128 : kThreads)
     rows_kernel(const __grid_constant__ Op op, int64_t rows, int64_t cols) {
   using State = typename Op::State;
   using Pack = Values<float, N>;
-  constexpr int kBlock = kThreads < 256 ? 256 : kThreads, kPacks = kKept ? kHeld<N> / N : 1;
+  constexpr int kBlock = kThreads < 128 ? 128 : kThreads, kPacks = kKept ? kHeld<N> / N : 1;
   __shared__ State shared[kThreads > kWarp ? kThreads / kWarp : 1];
   const int64_t row = int64_t(blockIdx.x) * (kBlock / kThreads) + threadIdx.x / kThreads, first = row * cols;
   if (kThreads == kWarp && row >= rows) return;
@@ -73,7 +74,6 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
   };
   Pack left[kPacks], right[Op::kPair ? kPacks : 1];
   State state = Op::identity();
-  auto combine = [](State p, State q) { return Op::combine(p, q); };
   if constexpr (kKept) {
 #pragma unroll
     for (int k = 0; k < kPacks; ++k)
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
       state = Op::add(state, left[0], right[0]);
     }
   }
-  state = group_reduce<kThreads>(state, shared, combine);
+  state = Op::template join<kThreads>(state, shared);
   const auto parameters = op.begin(row, state, thread == 0);
   if constexpr (!Op::kWrites) {
     return;
@@ -109,10 +109,12 @@ __global__ void __launch_bounds__(kThreads < 256 ? 256 : kThreads)
 template <int N, class Op>
 void for_each_row_by(Cuda& ctx, const Op& op, int64_t rows, int64_t cols) {
   if (cols <= kWarp * kHeld<N>)
-    launch(ctx, rows_kernel<Op, kWarp, N, true>, unsigned(ceil_div<int64_t>(rows, 256 / kWarp)), 256, 0, op, rows,
+    launch(ctx, rows_kernel<Op, kWarp, N, true>, unsigned(ceil_div<int64_t>(rows, 128 / kWarp)), 128, 0, op, rows,
            cols);
-  else if (cols <= 256 * kHeld<N>)
-    launch(ctx, rows_kernel<Op, 256, N, true>, unsigned(rows), 256, 0, op, rows, cols);
+  else if (cols <= 128 * kHeld<N>)
+    launch(ctx, rows_kernel<Op, 128, N, true>, unsigned(rows), 128, 0, op, rows, cols);
+  else if (cols <= 512 * kHeld<N>)
+    launch(ctx, rows_kernel<Op, 512, N, true>, unsigned(rows), 512, 0, op, rows, cols);
   else
     launch(ctx, rows_kernel<Op, 512, N, false>, unsigned(rows), 512, 0, op, rows, cols);
 }

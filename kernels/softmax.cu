@@ -1,4 +1,4 @@
-// Softmax and log-softmax of rows and their gradients (row_kernels.cuh): an aligned row of up to 4096 elements is read
+// Softmax and log-softmax of rows and their gradients (row_kernels.cuh): an aligned row of up to 8192 elements is read
 // once and waits in registers, a longer one is read twice. Its state is the pair (top, sum of exp(x - top)), kept
 // online: where a larger element comes, the sum so far is scaled down, so maximum and sum need one pass.
 #include <fovea/kernels/softmax.h>
@@ -23,9 +23,12 @@ struct SoftmaxBase {
   T* y;
   __device__ const T* left() const { return x; }
   static __device__ ExpSum identity() { return {-INFINITY, 0}; }
-  static __device__ ExpSum combine(ExpSum p, ExpSum q) {
-    const float top = MaxOf()(p.top, q.top), shift = shift_of(top);
-    return {top, p.sum * math::exp(p.top - shift) + q.sum * math::exp(q.top - shift)};
+  template <int kThreads>
+  static __device__ ExpSum join(ExpSum state, ExpSum* shared) {
+    auto* tops = reinterpret_cast<float*>(shared);
+    const float top = group_reduce<kThreads>(state.top, tops, MaxOf());
+    state.sum *= math::exp(state.top - shift_of(top));
+    return {top, group_reduce<kThreads>(state.sum, tops + kThreads / kWarp, SumOf())};
   }
   template <int N>
   static __device__ ExpSum add(ExpSum state, const Values<float, N>& x, const Values<float, N>&) {
@@ -85,7 +88,10 @@ struct GradientBase {
   __device__ const T* left() const { return y; }
   __device__ const T* right() const { return dy; }
   static __device__ float identity() { return 0; }
-  static __device__ float combine(float p, float q) { return p + q; }
+  template <int kThreads>
+  static __device__ float join(float sum, float* shared) {
+    return group_reduce<kThreads>(sum, shared, SumOf());
+  }
   __device__ float begin(int64_t, float sum, bool) const { return sum; }
 };
 

@@ -8,7 +8,7 @@ namespace fovea::kernels {
 
 template <class Loss, class T>
 struct PointwiseBody {
-  static constexpr int kN = kPack<T>;
+  static constexpr int kN = kPack<float>;  // of y, so that neighbouring lanes write neighbouring 16 bytes
   Loss loss;
   const T *x, *t;
   float* y;
@@ -24,7 +24,7 @@ struct PointwiseBody {
 template <class T>
 void pointwise_loss(Cuda& ctx, PointwiseLoss loss, const T* x, const T* t, accumulator_t<T>* y, int64_t n) {
   with_loss<float>(loss, [&]<class Loss>(Loss l) {
-    for_each(ctx, PointwiseBody<Loss, T>{l, x, t, y}, n, allows_packs<T>(0, x, t, y));
+    for_each(ctx, PointwiseBody<Loss, T>{l, x, t, y}, n, is_aligned<4>(x) && is_aligned<4>(t) && is_aligned<4>(y));
   });
 }
 
