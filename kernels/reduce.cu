@@ -200,6 +200,7 @@ __global__ void __launch_bounds__(kBlock)
       for (int k = 0; k < N; ++k) totals[k] = R::combine(totals[k], R::value(elements[k], centre[k], r));
     }
   }
+  __syncwarp();  // lanes of other columns and rows had loops of other lengths
 #pragma unroll
   for (int k = 0; k < N; ++k) shared[k][thread] = totals[k];
   for (int half = plan.down / 2; half > 0; half /= 2) {
@@ -209,6 +210,7 @@ __global__ void __launch_bounds__(kBlock)
       for (int k = 0; k < N; ++k)
         shared[k][thread] = totals[k] = R::combine(totals[k], shared[k][thread + half * plan.across]);
     }
+    __syncwarp();
   }
   if (row > 0 || !inside) return;
   if (parts) {
