@@ -15,6 +15,14 @@ struct LargeCase {
   std::function<Tensor(const testing::Inputs&)> unfused = {};  // the same from simpler ops, for comparison
 };
 
+// A hot path in a size that an emulator can run: make() prepares the inputs on a device and returns the call.
+struct CountedCase {
+  std::string name;
+  double flops = 0;  // what the call must compute
+  std::function<std::function<void()>(Device)> make;
+};
+std::vector<CountedCase> counted_cases();
+
 // Shapes of training runs: what one layer of a network at work sees.
 std::vector<LargeCase> large_cases();
 

@@ -24,8 +24,8 @@ using testing::Inputs;
 using testing::OpCase;
 
 struct Settings {
-  std::string filter, json, compare, docs, peer, device;
-  bool large = false, small = false, graph = false;
+  std::string filter, json, compare, docs, peer, device, once;
+  bool large = false, small = false, graph = false, counted = false, prepare = false;
   int copy_mb = 256;
   int threads = 0;
   double seconds = 0.2;
@@ -169,6 +169,21 @@ void run(const Settings& settings) {
   }
 }
 
+// What bench/counted.py asks for: the names of its cases, and a single call of one of them.
+void list_counted() {
+  for (const CountedCase& c : counted_cases()) fmt::print("{}\t{:.0f}\n", c.name, c.flops);
+}
+void run_once(const Settings& settings) {
+  for (const CountedCase& c : counted_cases()) {
+    if (c.name != settings.once) continue;
+    const std::function<void()> call = c.make(device_of(settings));
+    if (!settings.prepare) call();
+    wait_for(device_of(settings));
+    return;
+  }
+  throw Error(fmt::format("bench: no case is called '{}'; --counted lists them", settings.once));
+}
+
 int main(int argc, char** argv) {
   Settings settings;
   settings.device = default_device().is_cpu() ? "cpu" : "cuda";
@@ -182,6 +197,9 @@ int main(int argc, char** argv) {
   app.add_option("--copy-mb", settings.copy_mb, "MiB of the copy that says how fast memory is")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--counted", settings.counted, "list the cases of --once with the operations that each must do");
+  app.add_option("--once", settings.once, "call one of them once, for a profiler");
+  app.add_flag("--prepare", settings.prepare, "with --once: make its inputs, and no call");
   app.add_flag("--cuda-graph", settings.graph, "with --peer: replay the training step as a CUDA graph");
   app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")
       ->check(CLI::PositiveNumber);
@@ -196,7 +214,11 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (settings.threads) kernels::set_threads(settings.threads);
   if (settings.device == "cuda" && cuda_devices() == 0) throw Error("bench: this machine has no CUDA device");
-  if (settings.peer.empty())
+  if (settings.counted)
+    list_counted();
+  else if (!settings.once.empty())
+    run_once(settings);
+  else if (settings.peer.empty())
     run(settings);
   else
     fmt::print("{}\n", run_peer(settings.peer, {settings.seconds, device_of(settings), settings.graph}));
