@@ -41,15 +41,17 @@ def run(command, **more):
 
 def compiled_source(command, architecture):
     """{kernel: [registers, spilled bytes, static shared memory]} of one source, from ptxas."""
-    words, kept = shlex.split(command["command"]), ["-cubin", "-o", os.devnull, "-Xptxas", "-v"]
-    words = words[[os.path.basename(w) for w in words].index("nvcc"):]
-    skip = {"-o": 2, "-MF": 2, "-MT": 2, "-MD": 1, "-c": 1}
-    i = 0
-    while i < len(words):
-        i += skip.get(words[i], 0) or (kept.append(words[i]) if not re.match("-(-generate-code|gencode)", words[i]) else 0) or 1
-    kept.append("--generate-code=arch=compute_%s,code=sm_%s" % (architecture, architecture))
+    words = shlex.split(command["command"])
+    words = iter(words[[os.path.basename(w) for w in words].index("nvcc"):])  # without a compiler cache in front
+    kept = []
+    for word in words:
+        if word in ("-o", "-MF", "-MT"):
+            next(words)
+        elif word not in ("-MD", "-c") and not word.startswith("--generate-code"):
+            kept.append(word)
+    kept += ["--generate-code=arch=compute_%s,code=sm_%s" % (architecture, architecture), "-cubin", "-o", os.devnull, "-Xptxas", "-v"]
     out = {}
-    for part in run([kept[5]] + kept[:5] + kept[6:], cwd=command["directory"]).split("Compiling entry function '")[1:]:
+    for part in run(kept, cwd=command["directory"]).split("Compiling entry function '")[1:]:
         spills = re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", part)
         shared = re.search(r"(\d+) bytes smem", part)
         out[part.split("'")[0]] = [int(re.search(r"Used (\d+) registers", part)[1]), int(spills[1]) + int(spills[2]),
