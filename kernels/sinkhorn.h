@@ -16,6 +16,7 @@ struct Sinkhorn {
   int iterations;  // at least 1
 };
 
+// Meant for cosines: a sample whose prototypes all lost their mass to others, by more than 80 epsilon, gets no code.
 // Only u [prototypes] and v [samples] are kept; exponentials are taken relative to each sample's largest score.
 //                                                             reads s 2 iterations + 1 times, writes the codes once
 template <class T>

@@ -7,7 +7,8 @@ namespace fovea {
 
 // SwAV's codes (Caron et al., 2020): scores [B, K] become soft assignments [B, K] of the same dtype in which each
 // sample's row sums to 1 and the prototypes' masses approach B / K: exp(scores / epsilon), its columns and rows
-// normalised in turn, columns first. B and K at least 1, epsilon above 0.
+// normalised in turn, columns first. B and K at least 1, epsilon above 0. Scores are cosines or the like: see
+// kernels/sinkhorn.h for what more than 80 epsilon apart means.
 Tensor sinkhorn(const Tensor& scores, double epsilon = 0.05, int iterations = 3);
 
 // k-means on x [N, D] with centres [K, D] of the same dtype: the nearest centre of each row, i64 [N] (the lower number
