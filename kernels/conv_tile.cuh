@@ -227,13 +227,20 @@ __device__ void write_staged(const float* staged, bool packs, int columns, const
     for (int r = lane / kLanes; r < kM; r += kWarp / kLanes) {
       Out* to = row(r);
       if (!to) continue;
+      const float* from = staged + r * kStagePitch + column;
+      Pack<float, kVec> sum;
+      if constexpr (kVec == 8) {  // half of a quarter warp begins with its second four: all banks are busy
+        const bool turned = lane / 4 % 2;
+        const Pack<float, 4> first = load_pack<4>(from + (turned ? 4 : 0)),
+                             last = load_pack<4>(from + (turned ? 0 : 4));
+#pragma unroll
+        for (int e = 0; e < 4; ++e) sum[e] = turned ? last[e] : first[e], sum[e + 4] = turned ? first[e] : last[e];
+      } else {
+        sum = load_pack<kVec>(from);
+      }
       Pack<Out, kVec> out;
 #pragma unroll
-      for (int e = 0; e < kVec; e += 4) {
-        const Pack<float, 4> part = load_pack<4>(staged + r * kStagePitch + column + e);
-#pragma unroll
-        for (int f = 0; f < 4; ++f) out[e + f] = from_float<Out>(part[f] + added[e + f]);
-      }
+      for (int e = 0; e < kVec; ++e) out[e] = from_float<Out>(sum[e] + added[e]);
       store_pack(to + place(column), out);
     }
   } else {
