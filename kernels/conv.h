@@ -27,6 +27,10 @@ struct Conv2dShape {
 // is faster, unless ConvExact says otherwise: a relative error (L2) of 2e-6 to 5e-6 where direct sums have 1e-6. Others
 // run as products of gathered blocks or through oneDNN's direct kernels, whichever is faster; f64, and groups without
 // oneDNN, run through plain loops. The same number of threads gives the same bits.
+//
+// On CUDA all are direct sums in f32, of float operands as they are or rounded to tf32 (precision.h), in an order that
+// depends on the sizes and the device alone. Images and the weight have fewer than 2^30 elements each, the batch fewer
+// than 2^30 pixels: else std::runtime_error.
 template <class T>
 void conv2d_forward(Cpu&, const Conv2dShape& shape, const T* x, const accumulator_t<T>* weight,
                     const accumulator_t<T>* bias, T* y);

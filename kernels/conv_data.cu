@@ -14,8 +14,8 @@
 // Reads: the image once for each tile of columns, mostly from the second-level cache; the weight once for each tile of
 // points. Writes the output once.
 //
-// Paths: f32 (fused multiply-adds), tf32 and bf16 (tensor cores). Each with 16-byte asynchronous copies, or element by
-// element where the image's alignment does not allow them (three channels).
+// Paths: f32 (fused multiply-adds), tf32 and bf16 (tensor cores; on Hopper conv_data_hopper.cu). Each with 16-byte
+// asynchronous copies, or element by element where the image's alignment does not allow them (three channels).
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/conv_data.cuh>
 

@@ -3,9 +3,9 @@
 //   dweight[k, tap, c] = sum over points of dy[point, k] x(point, tap, c)
 //
 // Rows are output channels, columns the taps' channels, and the reduction runs over all points of all images. As in
-// conv_data.cu no matrix of patches is in memory: a block copies, for the next 32 points, its channels of dy and its
-// columns of their patches straight into swizzled shared memory. Where a patch begins is worked out once for each point
-// by one warp, a step ahead of the copies.
+// conv_data.cu no matrix of patches is in memory: a block copies, for the next 32 or 64 points, its channels of dy and
+// its columns of their patches straight into swizzled shared memory. Where a patch begins is worked out once for each
+// point, a step ahead of the copies.
 //
 // The reduction is long and the result small, so the points are split over blocks: each writes its sum to scratch, and
 // a second kernel adds them in order. The number of parts depends on the sizes and the device alone: the same bits
@@ -13,6 +13,9 @@
 //
 // Reads: dy once for each tile of columns, x once for each tap and tile of rows, both mostly from the second-level
 // cache. Writes the gradient once, and with parts P writes and reads it P times.
+//
+// Paths: f32 (fused multiply-adds), tf32 and bf16 (tensor cores; on Hopper conv_weights_hopper.cu). Each with 16-byte
+// asynchronous copies, or element by element where the alignment of either image does not allow them.
 #include <limits>
 #include <stdexcept>
 
@@ -22,10 +25,11 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kWarps = kWeightThreads / kWarp, kPoints = 32, kStages = 3;
+constexpr int kWarps = kWeightThreads / kWarp, kStages = 3;
 
 template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
 struct WeightTile {
+  static constexpr int kPoints = 128 / sizeof(element_t<kMath>);  // in a step
   using Block = WeightBlock<element_t<kMath>, kBlockM, kBlockN, kPoints, kPacks>;
   static constexpr int kWarpsN = kWarps / kWarpsM, kM = kBlockM / kWarpsM, kN = kBlockN / kWarpsN;
   using Warp = WarpTile<kMath, kM, kN>;
@@ -60,7 +64,7 @@ __global__ __launch_bounds__(kWeightThreads, 2) void weights_kernel(WeightProduc
     __syncthreads();
     load(step + kStages - 1);
     const uint4* a = stages + step % kStages * Tile::kStageChunks;
-    warp.template add_columns<kPoints>(a, a + Tile::Block::kTileA, warp_m, warp_n);
+    warp.template add_columns<Tile::kPoints>(a, a + Tile::Block::kTileA, warp_m, warp_n);
   }
   copy_async_wait<0>();
   __syncthreads();
@@ -115,9 +119,10 @@ void run_split(Cuda& ctx, WeightProduct<T> p, int points_per_step, float* dweigh
 
 template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
 void run(Cuda& ctx, const WeightProduct<element_t<kMath>>& p, float* dweight) {
-  run_split<kBlockM, kBlockN>(ctx, p, kPoints, dweight, [&](const auto& product, unsigned blocks) {
-    launch(ctx, weights_kernel<kMath, kBlockM, kBlockN, kWarpsM, kPacks>, blocks, kWeightThreads,
-           WeightTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>::kBytes, product);
+  using Tile = WeightTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>;
+  run_split<kBlockM, kBlockN>(ctx, p, Tile::kPoints, dweight, [&](const auto& product, unsigned blocks) {
+    launch(ctx, weights_kernel<kMath, kBlockM, kBlockN, kWarpsM, kPacks>, blocks, kWeightThreads, Tile::kBytes,
+           product);
   });
 }
 
