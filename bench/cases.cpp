@@ -14,12 +14,16 @@ LargeCase conv(const char* name, int64_t n, int64_t side, int64_t in, int64_t ou
   OpCase op{name, {{{n, side, side, in}}, {{out, kernel, kernel, in}}}, [=](const Inputs& x) {
               return conv2d(x[0], x[1], {}, {.stride = stride, .padding = padding});
             }};
-  return {op, 2.0 * double(n * result * result * out) * double(kernel * kernel * in)};
+  kernels::Conv2dShape shape{n, side, side, in, out, kernel, kernel, stride, stride, padding, padding};
+  return {op, 2.0 * double(n * result * result * out) * double(kernel * kernel * in), 2, {}, vendor_conv2d(shape)};
 }
 
 LargeCase gemm(const char* name, int64_t m, int64_t n, int64_t k) {
   return {{name, {{{m, k}}, {{n, k}}}, [](const Inputs& x) { return linear(x[0], x[1]); }},
-          2.0 * double(m * n) * double(k)};
+          2.0 * double(m * n) * double(k),
+          2,
+          {},
+          vendor_linear(m, n, k)};
 }
 
 // All similarities of a row but that to itself, then cross entropy.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "support/op_cases.h"
+#include "vendor.h"
 
 namespace fovea::bench {
 
@@ -13,6 +14,7 @@ struct LargeCase {
   double flops = 0;
   double backward = 2;
   std::function<Tensor(const testing::Inputs&)> unfused = {};  // the same from simpler ops, for comparison
+  VendorCall vendor = {};                                      // the same from NVIDIA's library, on CUDA
 };
 
 // A hot path in a size that an emulator can run: make() prepares the inputs on a device and returns the call.

@@ -59,16 +59,20 @@ def compiled_source(command, architecture):
     return out
 
 
-def resources(build, architecture):
-    """The same of every source of a build folder. Kept there, by the content of all sources: compiling takes minutes."""
+def resources(build, architecture, kernels):
+    """The same of the sources whose objects hold these kernels. Kept in the build folder, by their content: compiling takes minutes."""
     commands = json.load(open(os.path.join(build, "compile_commands.json")))
     commands = [c for c in commands if c["file"].endswith(".cu")]
-    kernels = os.path.join(ROOT, "kernels")
-    headers = [os.path.join(kernels, f) for f in sorted(os.listdir(kernels)) if f.endswith((".h", ".cuh"))]
+    folder = os.path.join(ROOT, "kernels")
+    headers = [os.path.join(folder, f) for f in sorted(os.listdir(folder)) if f.endswith((".h", ".cuh"))]
     cache_path = os.path.join(build, "counted-%s.json" % architecture)
     cache = json.load(open(cache_path)) if os.path.exists(cache_path) else {}
     out = {}
     for command in commands:
+        object_file = shlex.split(command["command"])
+        object_file = os.path.join(command["directory"], object_file[object_file.index("-o") + 1])
+        if not os.path.exists(object_file) or not any(name.encode() in open(object_file, "rb").read() for name in kernels):
+            continue
         key = hashlib.sha256(b"".join(open(f, "rb").read() for f in headers + [command["file"]])).hexdigest()
         if key not in cache:
             print("# ptxas %s" % os.path.basename(command["file"]), file=sys.stderr, flush=True)
@@ -171,17 +175,18 @@ def main():
     cases = [(name, float(flops)) for name, flops in cases if options.filter in name]
     if not cases:
         parser.error("no case's name holds '%s'" % options.filter)
-    compiled = resources(options.build, options.architecture)
-
     head = ["case", "kernel", "launches", "registers", "spilled bytes", "shared bytes", "occupancy", "sectors / least",
             "wavefronts / conflict-free", "lane instructions / FLOP", "roofline us", "bound"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for name, flops in cases:
+    counted = {}
+    for name, _ in cases:
         prepared = len(counters(options, name, ["--prepare"]))
-        kernels = collections.OrderedDict()
+        counted[name] = collections.OrderedDict()
         for launch in counters(options, name, [])[prepared:]:
-            add(kernels.setdefault(launch["kernel"], {}), {**launch, "launches": 1})
-        for row in rows(name, flops, kernels, compiled):
+            add(counted[name].setdefault(launch["kernel"], {}), {**launch, "launches": 1})
+    compiled = resources(options.build, options.architecture, {kernel for kernels in counted.values() for kernel in kernels})
+    for name, flops in cases:
+        for row in rows(name, flops, counted[name], compiled):
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     text = ("Counted, not measured: ptxas for sm_%s, and one call of each case, forward and backward where it has one. The least "

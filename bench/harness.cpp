@@ -149,7 +149,8 @@ std::string to_string(const Machine& machine) {
 }
 
 std::vector<std::string> columns() {
-  return {"case", "shape", "dtype", "pass", "median", "cold", "noise", "GB/s", "of copy", "GFLOP/s", "unfused"};
+  return {"case",  "shape", "dtype",   "pass",    "median",  "cold",
+          "noise", "GB/s",  "of copy", "GFLOP/s", "unfused", "vendor"};
 }
 
 std::vector<std::string> cells(const Row& row, const Machine& machine) {
@@ -164,7 +165,8 @@ std::vector<std::string> cells(const Row& row, const Machine& machine) {
           row.bytes > 0 ? fmt::format("{:.1f}", rate * 1e-9) : "",
           row.bytes > 0 ? fmt::format("{:.0f} %", 100 * rate / machine.copy_bytes_per_second) : "",
           row.flops > 0 ? fmt::format("{:.1f}", row.flops / row.timing.seconds * 1e-9) : "",
-          row.unfused_seconds > 0 ? fmt::format("{:.2f} x", row.unfused_seconds / row.timing.seconds) : ""};
+          row.unfused_seconds > 0 ? fmt::format("{:.2f} x", row.unfused_seconds / row.timing.seconds) : "",
+          row.vendor_seconds > 0 ? fmt::format("{:.2f} x", row.vendor_seconds / row.timing.seconds) : ""};
 }
 
 std::string to_json(const std::vector<Row>& rows, const Machine& machine) {
@@ -182,6 +184,7 @@ std::string to_json(const std::vector<Row>& rows, const Machine& machine) {
                            {"samples", row.timing.samples},
                            {"cold_seconds", row.timing.cold_seconds},
                            {"unfused_seconds", row.unfused_seconds},
+                           {"vendor_seconds", row.vendor_seconds},
                            {"bytes", row.bytes},
                            {"flops", row.flops}});
   return out.dump(1);

@@ -36,11 +36,11 @@ struct Row {
   std::string name, shape, dtype, pass;
   Timing timing{};
   double bytes = 0, flops = 0;
-  double unfused_seconds = 0;  // the same from simpler ops; 0: not measured
+  double unfused_seconds = 0, vendor_seconds = 0;  // from simpler ops, from NVIDIA's library; 0: not measured
 };
 
 // The columns of every table: case, shape, dtype, pass, median, cold, noise, GB/s, share of copy, GFLOP/s, and how many
-// times as long the composition of simpler ops takes.
+// times as long the composition of simpler ops and NVIDIA's library take.
 std::vector<std::string> columns();
 std::vector<std::string> cells(const Row& row, const Machine& machine);
 

@@ -61,8 +61,8 @@ Inputs on_device(Inputs inputs, Device device) {
 }
 
 // Appends the rows of one case: forward under NoGrad, then forward, record and backward.
-void measure_case(const OpCase& op, const std::function<Tensor(const Inputs&)>& unfused, Inputs inputs, Dtype dtype,
-                  double flops, double backward, double seconds, std::vector<Row>& rows) {
+void measure_case(const LargeCase& c, Inputs inputs, Dtype dtype, double seconds, std::vector<Row>& rows) {
+  const OpCase& op = c.op;
   const Device device = inputs[0].device();
   double in = 0, grads = 0;
   for (const Tensor& x : inputs) {
@@ -76,7 +76,7 @@ void measure_case(const OpCase& op, const std::function<Tensor(const Inputs&)>& 
           .dtype = std::string(name_of(dtype)),
           .pass = "forward",
           .bytes = in + out,
-          .flops = flops};
+          .flops = c.flops};
   auto forward = [&](const auto& f) {
     return [&] {
       NoGrad no_grad;
@@ -90,16 +90,21 @@ void measure_case(const OpCase& op, const std::function<Tensor(const Inputs&)>& 
     };
   };
   row.timing = measure(forward(op.f), seconds, device);
-  if (unfused) row.unfused_seconds = measure(forward(unfused), seconds, device).seconds;
+  if (c.unfused) row.unfused_seconds = measure(forward(c.unfused), seconds, device).seconds;
+  auto vendor = [&](bool backward) {
+    return device.is_cuda() && c.vendor ? measure([&] { c.vendor(inputs, backward); }, seconds, device).seconds : 0;
+  };
+  row.vendor_seconds = vendor(false);
   rows.push_back(row);
   if (!y.requires_grad()) return;
   const Tensor dy = Tensor::ones(y.shape(), y.dtype(), device);
   y = {};
   row.pass = "forward + backward";
   row.bytes += out + in + grads;
-  row.flops *= 1 + backward;
+  row.flops *= 1 + c.backward;
   row.timing = measure(both(op.f, dy), seconds, device);
-  if (unfused) row.unfused_seconds = measure(both(unfused, dy), seconds, device).seconds;
+  if (c.unfused) row.unfused_seconds = measure(both(c.unfused, dy), seconds, device).seconds;
+  row.vendor_seconds = vendor(true);
   rows.push_back(row);
 }
 
@@ -114,8 +119,8 @@ void verify(const OpCase& op, Device device) {
 }
 
 std::string line_of(const std::vector<std::string>& c) {
-  return fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>10} {:>6} {:>7} {:>7} {:>8} {:>8}", c[0], c[1], c[2], c[3],
-                     c[4], c[5], c[6], c[7], c[8], c[9], c[10]);
+  return fmt::format("{:<34} {:<34} {:<5} {:<18} {:>10} {:>10} {:>6} {:>7} {:>7} {:>8} {:>8} {:>8}", c[0], c[1], c[2],
+                     c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], c[11]);
 }
 
 void print(const Row& row, const Machine& machine, const std::vector<Row>& old) {
@@ -137,23 +142,21 @@ void run(const Settings& settings) {
   const std::vector<Row> old = settings.compare.empty() ? std::vector<Row>{} : rows_from_json(settings.compare);
   std::vector<Row> rows;
   auto wanted = [&](const OpCase& op) { return op.name.find(settings.filter) != std::string::npos; };
-  auto measured = [&](const OpCase& op, const std::function<Tensor(const Inputs&)>& unfused, const Inputs& inputs,
-                      Dtype dtype, double flops, double backward) {
+  auto measured = [&](const LargeCase& c, const Inputs& inputs, Dtype dtype) {
     const size_t first = rows.size();
-    measure_case(op, unfused, on_device(inputs, device), dtype, flops, backward, settings.seconds, rows);
+    measure_case(c, on_device(inputs, device), dtype, settings.seconds, rows);
     for (size_t i = first; i < rows.size(); ++i) print(rows[i], machine, old);
   };
   if (!settings.large)
     for (const OpCase& op : testing::op_cases()) {
       if (!wanted(op)) continue;
       verify(op, device);
-      measured(op, {}, make_inputs(op, Dtype::f32), Dtype::f32, 0, 0);
+      measured({op}, make_inputs(op, Dtype::f32), Dtype::f32);
     }
   for (const LargeCase& large : settings.small ? std::vector<LargeCase>{} : large_cases()) {
     if (!wanted(large.op)) continue;
     for (Dtype dtype : {Dtype::f32, Dtype::bf16})
-      if (dtype == Dtype::f32 || large.op.bf16)
-        measured(large.op, large.unfused, large_inputs(large.op, dtype), dtype, large.flops, large.backward);
+      if (dtype == Dtype::f32 || large.op.bf16) measured(large, large_inputs(large.op, dtype), dtype);
   }
   if (rows.empty()) throw Error(fmt::format("bench: no case's name holds '{}'", settings.filter));
   if (!settings.json.empty()) {
