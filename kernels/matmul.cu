@@ -69,7 +69,8 @@ Job<T> job_of(const MatmulSizes& s, const T* a, const T* b, Out* c, const Matmul
              float(output.beta),
              output.epilogue,
              sizeof(Out) == 4,
-             packs(c, s.n, s.stride_c) && (!output.residual || packs(output.residual, s.n, s.stride_c))};
+             packs(c, s.n, s.stride_c) && packs(output.bias, 0, 0) &&
+                 (!output.residual || packs(output.residual, s.n, s.stride_c))};
   return job;
 }
 

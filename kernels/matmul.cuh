@@ -26,7 +26,7 @@ struct Destination {
   float alpha, beta;
   Epilogue epilogue;
   bool wide;    // C is f32
-  bool packed;  // rows of C (and of the residual) allow 16-byte accesses
+  bool packed;  // rows of C and of the residual and the bias allow 16-byte accesses
 };
 
 template <class T>
@@ -159,29 +159,37 @@ struct Stage {
   }
 };
 
-template <class T>
-__device__ float finished(const Destination<T>& out, float x, int col, float before, float residual) {
-  x *= out.alpha;
-  if (out.beta != 0) x += out.beta * before;
-  if (out.bias) x += out.bias[col];
-  if (out.residual) x += residual;
-  if (out.epilogue == Epilogue::relu) return x < 0 ? 0.0f : x;
-  if (out.epilogue == Epilogue::gelu) return 0.5f * x * (1 + erff(x * 0.70710678f));
-  return x;
+// Adds N neighbours from memory, times `scale`, to x.
+template <class From, int N>
+__device__ void add_scaled(Pack<float, N>& x, const From* from, float scale) {
+  constexpr int kAtOnce = N < kPack<From> ? N : kPack<From>;
+#pragma unroll
+  for (int part = 0; part < N; part += kAtOnce) {
+    Pack<From, kAtOnce> values = load_pack<kAtOnce>(from + part);
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) x[part + i] += scale * to_float(values[i]);
+  }
 }
 
-// Applies the epilogue to `pack` neighbours of one row and writes them.
+// Applies the epilogue to N neighbours of one row and writes them.
 template <class Out, int N, class T>
 __device__ void finish_pack(const Destination<T>& out, Pack<float, N> x, int64_t at, int col) {
   Out* c = static_cast<Out*>(out.c) + at;
-  Pack<Out, N> before{};
-  Pack<T, N> residual{};
-  if (out.beta != 0) before = load_pack<N>(c);
-  if (out.residual) residual = load_pack<N>(out.residual + at);
+#pragma unroll
+  for (int i = 0; i < N; ++i) x[i] *= out.alpha;
+  if (out.beta != 0) add_scaled(x, c, out.beta);
+  if (out.bias) add_scaled(x, out.bias + col, 1);
+  if (out.residual) add_scaled(x, out.residual + at, 1);
+  if (out.epilogue == Epilogue::relu) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) x[i] = x[i] < 0 ? 0.0f : x[i];
+  } else if (out.epilogue == Epilogue::gelu) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) x[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f));
+  }
   Pack<Out, N> result;
 #pragma unroll
-  for (int i = 0; i < N; ++i)
-    result[i] = from_float<Out>(finished(out, x[i], col + i, to_float(before[i]), to_float(residual[i])));
+  for (int i = 0; i < N; ++i) result[i] = from_float<Out>(x[i]);
   store_pack(c, result);
 }
 

@@ -99,10 +99,10 @@ TEST_CASE("large tiles and misaligned operands", "[cuda][matmul]") {
 TEST_CASE("every path of bf16 products", "[cuda][matmul]") {
   const int capability = GENERATE(90, 80);
   if (capability > cuda(0).capability) return;
-  for (int count : {1, 2, 12}) {
+  for (int count : {1, 4, 12}) {
     Pretend pretend{count, capability};
     INFO(count << " multiprocessors of capability " << capability);
-    for (Size size : {Size{136, 264, 72}, Size{72, 80, 200}, Size{200, 328, 1040}})
+    for (Size size : {Size{136, 264, 72}, Size{72, 80, 200}, Size{136, 136, 1040}})
       with_flags(size, [](MatmulSizes s) {
         CHECK(error<bf16, float>(s, {}, true) < 1e-6);
         CHECK(error<bf16, bf16>(s, {.alpha = 0.5, .beta = 1, .epilogue = Epilogue::gelu}, true, true) < 5e-3);
