@@ -25,8 +25,23 @@ __device__ void for_each_pack(int64_t cols, F&& body) {
   for (int64_t k = int64_t(threadIdx.x) * N; k < cols; k += kThreads * N) body(k);
 }
 
+// N floats at an address that N floats are aligned to, or 4 of them.
+template <int N>
+__device__ Pack<float, N> load_factors(const float* p) {
+  constexpr int kAtOnce = N < 4 ? N : 4;
+  Pack<float, N> all;
+#pragma unroll
+  for (int i = 0; i < N; i += kAtOnce) {
+    Pack<float, kAtOnce> some = load_pack<kAtOnce>(p + i);
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j) all[i + j] = some[j];
+  }
+  return all;
+}
+
+// A sample's largest score, x, and its factor v, y.
 template <int N, class T>
-__global__ void __launch_bounds__(kThreads) tops_kernel(const T* scores, int64_t prototypes, float* top) {
+__global__ void __launch_bounds__(kThreads) tops_kernel(const T* scores, int64_t prototypes, float2* samples) {
   __shared__ float shared[kWarp];
   const T* row = scores + blockIdx.x * prototypes;
   float most = -INFINITY;
@@ -36,34 +51,37 @@ __global__ void __launch_bounds__(kThreads) tops_kernel(const T* scores, int64_t
     for (int i = 0; i < N; ++i) most = fmaxf(most, to_float(pack[i]));
   });
   most = block_reduce<kThreads>(most, shared, MaxOf{});
-  if (threadIdx.x == 0) top[blockIdx.x] = most;
+  if (threadIdx.x == 0) samples[blockIdx.x].x = most;
 }
 
-// v[b] = exp((top[b] - max top) sharpness), by one block.
-__global__ void __launch_bounds__(kThreads) start_kernel(const float* top, int64_t samples, float sharpness, float* v) {
+// Factors exp((top - the largest top) sharpness), by one block.
+__global__ void __launch_bounds__(kThreads) start_kernel(int64_t count, float sharpness, float2* samples) {
   __shared__ float shared[kWarp];
   float most = -INFINITY;
-  for (int64_t b = threadIdx.x; b < samples; b += kThreads) most = fmaxf(most, top[b]);
+  for (int64_t b = threadIdx.x; b < count; b += kThreads) most = fmaxf(most, samples[b].x);
   most = block_reduce<kThreads>(most, shared, MaxOf{});
-  for (int64_t b = threadIdx.x; b < samples; b += kThreads) v[b] = __expf((top[b] - most) * sharpness);
+  for (int64_t b = threadIdx.x; b < count; b += kThreads) samples[b].y = __expf((samples[b].x - most) * sharpness);
 }
 
 // parts[blockIdx.y][k] = the sum over this block's samples.
 template <int N, class T>
 __global__ void __launch_bounds__(kThreads)
-    columns_kernel(const T* scores, const float* top, const float* v, int64_t samples, int64_t prototypes,
-                   float sharpness, int64_t share, float* parts) {
+    columns_kernel(const T* scores, const float2* samples, int64_t count, int64_t prototypes, float sharpness,
+                   int64_t share, float* parts) {
   int64_t k = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N, first = blockIdx.y * share;
   if (k >= prototypes) return;
-  float sum[N] = {};
+  Pack<float, N> sum = {};
 #pragma unroll 4
-  for (int64_t b = first; b < min(samples, first + share); ++b) {
+  for (int64_t b = first; b < min(count, first + share); ++b) {
     Pack<T, N> pack = load_pack<N>(scores + b * prototypes + k);
+    float2 sample = samples[b];
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum[i] += __expf((to_float(pack[i]) - top[b]) * sharpness) * v[b];
+    for (int i = 0; i < N; ++i) sum[i] += __expf((to_float(pack[i]) - sample.x) * sharpness) * sample.y;
   }
+  constexpr int kAtOnce = N < 4 ? N : 4;
 #pragma unroll
-  for (int i = 0; i < N; ++i) parts[blockIdx.y * prototypes + k + i] = sum[i];
+  for (int i = 0; i < N; i += kAtOnce)
+    store_pack(parts + blockIdx.y * prototypes + k + i, *reinterpret_cast<Pack<float, kAtOnce>*>(&sum[i]));
 }
 __global__ void join_kernel(const float* parts, int64_t count, int64_t prototypes, float* u) {
   int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x;
@@ -76,28 +94,30 @@ __global__ void join_kernel(const float* parts, int64_t count, int64_t prototype
 // Null codes: the factor v alone.
 template <int N, class T>
 __global__ void __launch_bounds__(kThreads)
-    rows_kernel(const T* scores, const float* top, const float* u, int64_t samples, int64_t prototypes, float sharpness,
-                float* v, T* codes) {
+    rows_kernel(const T* scores, const float* u, int64_t count, int64_t prototypes, float sharpness, float2* samples,
+                T* codes) {
   __shared__ float shared[kWarp];
   int64_t b = blockIdx.x;
   const T* row = scores + b * prototypes;
-  float most = top[b], sum = 0;
+  float top = samples[b].x, sum = 0;
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
+    Pack<float, N> factor = load_factors<N>(u + k);
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum += __expf((to_float(pack[i]) - most) * sharpness) * u[k + i];
+    for (int i = 0; i < N; ++i) sum += __expf((to_float(pack[i]) - top) * sharpness) * factor[i];
   });
   sum = block_reduce<kThreads>(sum, shared);
-  float mine = sum > 0 ? 1 / sum : 0;  // times samples, which the codes have as a factor
+  float mine = sum > 0 ? 1 / sum : 0;  // times the number of samples, which the codes have as a factor
   if (!codes) {
-    if (threadIdx.x == 0) v[b] = mine / float(samples);
+    if (threadIdx.x == 0) samples[b].y = mine / float(count);
     return;
   }
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
+    Pack<float, N> factor = load_factors<N>(u + k);
 #pragma unroll
     for (int i = 0; i < N; ++i)
-      pack[i] = from_float<T>(__expf((to_float(pack[i]) - most) * sharpness) * u[k + i] * mine);
+      pack[i] = from_float<T>(__expf((to_float(pack[i]) - top) * sharpness) * factor[i] * mine);
     store_pack(codes + b * prototypes + k, pack);
   });
 }
@@ -105,21 +125,21 @@ __global__ void __launch_bounds__(kThreads)
 template <int N, class T>
 void run(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
   DeviceScratch scratch(ctx);
-  const int64_t samples = shape.samples, prototypes = shape.prototypes;
+  const int64_t rows = shape.samples, prototypes = shape.prototypes;
   const float sharpness = float(1 / shape.epsilon);
   const int64_t blocks = ceil_div<int64_t>(prototypes, kThreads * N);
   const int64_t wanted = std::max<int64_t>(1, 4 * ctx.multiprocessors / blocks);
-  const int64_t share = std::max(kShare, ceil_div(samples, wanted)), count = ceil_div(samples, share);
-  float *top = scratch.take<float>(size_t(samples)), *v = scratch.take<float>(size_t(samples)),
-        *u = scratch.take<float>(size_t(prototypes)), *parts = scratch.take<float>(size_t(count * prototypes));
-  launch(ctx, tops_kernel<N, T>, unsigned(samples), kThreads, 0, scores, prototypes, top);
-  launch(ctx, start_kernel, 1, kThreads, 0, top, samples, sharpness, v);
+  const int64_t share = std::max(kShare, ceil_div(rows, wanted)), count = ceil_div(rows, share);
+  float2* samples = scratch.take<float2>(size_t(rows));
+  float *u = scratch.take<float>(size_t(prototypes)), *parts = scratch.take<float>(size_t(count * prototypes));
+  launch(ctx, tops_kernel<N, T>, unsigned(rows), kThreads, 0, scores, prototypes, samples);
+  launch(ctx, start_kernel, 1, kThreads, 0, rows, sharpness, samples);
   for (int i = 0; i < shape.iterations; ++i) {
-    launch(ctx, columns_kernel<N, T>, dim3(unsigned(blocks), unsigned(count)), kThreads, 0, scores, top, v, samples,
+    launch(ctx, columns_kernel<N, T>, dim3(unsigned(blocks), unsigned(count)), kThreads, 0, scores, samples, rows,
            prototypes, sharpness, share, parts);
     launch(ctx, join_kernel, unsigned(ceil_div<int64_t>(prototypes, kThreads)), kThreads, 0, parts, count, prototypes,
            u);
-    launch(ctx, rows_kernel<N, T>, unsigned(samples), kThreads, 0, scores, top, u, samples, prototypes, sharpness, v,
+    launch(ctx, rows_kernel<N, T>, unsigned(rows), kThreads, 0, scores, u, rows, prototypes, sharpness, samples,
            i + 1 == shape.iterations ? codes : nullptr);
   }
 }

@@ -258,9 +258,10 @@ __global__ void __launch_bounds__(kThreads)
   int64_t top_row = first / cols, entered = -1;
   uint32_t top_col = uint32_t(first - top_row * cols), width = uint32_t(cols);
   typename Target::Row row;
+  const float common = dy_step == 0 ? *dy : 0;
   auto enter = [&](int64_t r) {
     if (r == entered) return;
-    row = target.enter(r, scale * dy[r * dy_step], lse, second);
+    row = target.enter(r, scale * (dy_step == 0 ? common : dy[r * dy_step]), lse, second);
     entered = r;
   };
 #pragma unroll
