@@ -177,7 +177,7 @@ struct ColumnPlan {
 };
 
 template <class R, int N, class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, sizeof(typename R::Value) > 8 ? 2 : 5)
     reduce_columns(const T* x, const float* a, typename R::Result* y, typename R::Value* parts, ReduceShape s,
                    ColumnPlan plan, double scale) {
   using Value = typename R::Value;
@@ -290,7 +290,7 @@ void argmax(Cuda& ctx, const T* x, int64_t* y, const ReduceShape& s) {
 }
 
 // A thread writes a pack of up to kSpreadRows rows, of one dy and a.
-constexpr int kSpreadRows = 32;
+constexpr int kSpreadRows = 64;
 template <class Map, class T>
 struct SpreadColumns {
   static constexpr int kN = kPack<T>;
