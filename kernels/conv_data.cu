@@ -16,6 +16,7 @@
 //
 // Paths: f32 (fused multiply-adds), tf32 and bf16 (tensor cores; on Hopper conv_data_hopper.cu). Each with 16-byte
 // asynchronous copies, or element by element where the image's alignment does not allow them (three channels).
+#include <fovea/kernels/copy.h>
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/conv_data.cuh>
 
@@ -132,36 +133,27 @@ __global__ void turn_kernel(const float* from, Line line_h, Line line_w, int k, 
           from_float<T>(square[threadIdx.x][r]);
 }
 
-bool aligned(const void* p) {
-  return reinterpret_cast<uintptr_t>(p) % 16 == 0;
-}
-
 }  // namespace
 
 template <class T>
 void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const float* weight, const float* bias,
                     T* y) {
-  constexpr int kVec = kPack<T>;
-  const int c = int(s.c / s.groups), kh = int(s.kh), kw = int(s.kw);
-  const bool folded = s.groups == 1 && (s.dilation_w == 1 || kw == 1);
-  const int run_length = folded ? kw * c : c, padded = ceil_div(run_length, kVec) * kVec;
-  // Every run begins and ends at a multiple of 16 bytes, and none crosses the border.
-  const bool packs = aligned(x) && (s.c % kVec == 0 ? c % kVec == 0
-                                                    : folded && s.pad_w == 0 && run_length % kVec == 0 &&
-                                                          s.stride_w * s.c % kVec == 0 && s.w * s.c % kVec == 0);
+  const Runs runs = runs_of(s, x);
+  const int kh = int(s.kh), kw = runs.folded ? 1 : int(s.kw), row = kw * runs.padded;
   DeviceScratch scratch(ctx);
-  const T* prepared;
+  const T* prepared = nullptr;
   if constexpr (sizeof(T) == 4)
-    prepared = run_length == padded && aligned(weight) ? weight : nullptr;
-  else
-    prepared = nullptr;
+    if (runs.length == runs.padded && allows_packs<T>(runs.length, weight)) prepared = weight;
   if (!prepared) {
-    const int64_t rows = s.k * kh * (folded ? 1 : kw);
-    T* to = scratch.take<T>(size_t(rows * padded));
-    launch(ctx, pad_kernel<T>, grid_for(ctx, rows * padded, 256), 256, 0, weight, rows, run_length, padded, to);
+    const int64_t count = s.k * kh * row;
+    T* to = scratch.take<T>(size_t(count));
+    if (runs.length == runs.padded)
+      cast(ctx, weight, to, count);
+    else
+      launch(ctx, pad_kernel<T>, grid_for(ctx, count, 256), 256, 0, weight, s.k * kh * kw, runs.length, runs.padded,
+             to);
     prepared = to;
   }
-  const int row = (folded ? 1 : kw) * padded;
   run(ctx,
       GatherProduct<T>{.source = x,
                        .weight = prepared,
@@ -170,9 +162,9 @@ void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, cons
                        .line_h = line_h(s),
                        .line_w = line_w(s),
                        .backward = false,
-                       .folded = folded,
-                       .packs_out = aligned(y) && s.k / s.groups % kVec == 0,
-                       .packs_in = packs,
+                       .folded = runs.folded,
+                       .packs_out = allows_packs<T>(s.k / s.groups, y),
+                       .packs_in = runs.packs,
                        .classes = 1,
                        .classes_w = 1,
                        .points = int(s.n * s.out_h() * s.out_w()),
@@ -183,11 +175,11 @@ void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, cons
                        .out_h = int(s.out_h()),
                        .out_w = int(s.out_w()),
                        .groups = int(s.groups),
-                       .channels = c,
+                       .channels = int(s.c / s.groups),
                        .columns = int(s.k / s.groups),
                        .weight_ld = kh * row,
                        .weight_row = row,
-                       .weight_column = padded},
+                       .weight_column = runs.padded},
       math);
 }
 
@@ -196,7 +188,7 @@ void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* d
   constexpr int kVec = kPack<T>;
   const int c = int(s.c / s.groups), k = int(s.k / s.groups), kh = int(s.kh), kw = int(s.kw);
   const int padded = ceil_div(k, kVec) * kVec;
-  const bool packs = aligned(dy) && k % kVec == 0 && s.k % kVec == 0;
+  const bool packs = allows_packs<T>(k, dy);
   const Line h = line_h(s), w = line_w(s);
   const bool folded = s.groups == 1 && padded == k && w.dilation * w.apart() == w.stride;
   DeviceScratch scratch(ctx);
@@ -214,7 +206,7 @@ void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* d
                        .line_w = w,
                        .backward = true,
                        .folded = folded,
-                       .packs_out = aligned(dx) && c % kVec == 0,
+                       .packs_out = allows_packs<T>(c, dx),
                        .packs_in = packs,
                        .classes = classes_h * classes_w,
                        .classes_w = classes_w,

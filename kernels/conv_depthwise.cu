@@ -191,10 +191,6 @@ __global__ void add_parts_kernel(const float* parts, int count, int channels, in
   }
 }
 
-bool aligned(const void* p) {
-  return reinterpret_cast<uintptr_t>(p) % 16 == 0;
-}
-
 float* taps_first(Cuda& ctx, DeviceScratch& scratch, const Conv2dShape& s, const float* weight, bool turned) {
   const int taps = int(s.kh * s.kw);
   float* to = scratch.take<float>(size_t(s.c) * taps);
@@ -206,9 +202,7 @@ float* taps_first(Cuda& ctx, DeviceScratch& scratch, const Conv2dShape& s, const
 template <class T>
 bool strips(Cuda& ctx, const Conv2dShape& s, const Line& h, const Line& w, const T* x, const float* weight,
             const float* bias, T* y) {
-  if (s.c % kPack<T> != 0 || !aligned(x) || !aligned(y) || (bias && !aligned(bias)) || h.stride != w.stride ||
-      h.dilation != 1 || w.dilation != 1)
-    return false;
+  if (!allows_packs<T>(s.c, x, y, bias) || h.stride != w.stride || h.dilation != 1 || w.dilation != 1) return false;
   // As many rows a thread as leave every multiprocessor its threads.
   const int64_t across = s.n * ceil_div(w.out, kStrip) * (s.c / kPack<T>);
   const int rows = int(std::clamp<int64_t>(across * h.out / (int64_t(ctx.multiprocessors) * 1024), 1, 8));
@@ -232,7 +226,7 @@ void any(Cuda& ctx, const Conv2dShape& s, const T* from, const float* weight, co
   auto start = [&](auto kernel, int64_t count) {
     launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, from, weight, bias, to, h, w, int(s.c), count);
   };
-  if (s.c % kPack<T> == 0 && aligned(from) && aligned(to) && (!bias || aligned(bias)))
+  if (allows_packs<T>(s.c, from, to, bias))
     start(any_kernel<T, kPack<T>, kBackward>, elements / kPack<T>);
   else
     start(any_kernel<T, 1, kBackward>, elements);
@@ -265,7 +259,7 @@ template <class T>
 void depthwise_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, float* dweight) {
   const Line h = line_h(s), w = line_w(s);
   const int channels = int(s.c), taps = h.kernel * w.kernel, points = int(s.n) * h.out * w.out;
-  const bool packed = channels % kPack<T> == 0 && aligned(x) && aligned(dy);
+  const bool packed = allows_packs<T>(channels, x, dy);
   const int packs = packed ? channels / kPack<T> : channels;
   int lanes = 1;
   while (lanes < kWarp && lanes < packs) lanes *= 2;

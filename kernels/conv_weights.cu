@@ -107,11 +107,10 @@ void run_split(Cuda& ctx, WeightProduct<T> p, int points_per_step, float* dweigh
 
   DeviceScratch scratch(ctx);
   p.out = parts == 1 ? dweight : scratch.take<float>(size_t(parts * p.part_size));
-  auto aligned = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0; };
-  p.packs_out = p.padded == p.run && p.columns % 4 == 0 && p.part_size % 4 == 0 && aligned(p.out);
+  p.packs_out = p.padded == p.run && p.columns % 4 == 0 && allows_packs<float>(p.part_size, p.out);
   start(p, unsigned(tiles * parts));
   if (parts == 1) return;
-  if (p.part_size % 4 == 0 && aligned(dweight))
+  if (allows_packs<float>(p.part_size, dweight, p.out))
     launch(ctx, add_parts_kernel<4>, grid_for(ctx, p.part_size / 4, 256), 256, 0, p.out, parts, p.part_size, dweight);
   else
     launch(ctx, add_parts_kernel<1>, grid_for(ctx, p.part_size, 256), 256, 0, p.out, parts, p.part_size, dweight);
@@ -142,19 +141,12 @@ void run(Cuda& ctx, const WeightProduct<element_t<kMath>>& p, bool packs, float*
 
 template <class T>
 void gather_backward_weights(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const T* dy, float* dweight) {
-  constexpr int kVec = kPack<T>;
-  const int c = int(s.c / s.groups), kh = int(s.kh), kw = int(s.kw);
-  const bool folded = s.groups == 1 && (s.dilation_w == 1 || kw == 1);
-  const int run_length = folded ? kw * c : c, padded = ceil_div(run_length, kVec) * kVec;
-  auto aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
-  const bool packs_x = aligned(x) && (s.c % kVec == 0 ? c % kVec == 0
-                                                      : folded && s.pad_w == 0 && run_length % kVec == 0 &&
-                                                            s.stride_w * s.c % kVec == 0 && s.w * s.c % kVec == 0);
-  const bool packs_dy = aligned(dy) && s.k % kVec == 0 && s.k / s.groups % kVec == 0;
+  const Runs runs = runs_of(s, x);
+  const int kh = int(s.kh), tap_columns = runs.folded ? 1 : int(s.kw), c = int(s.c / s.groups);
   const WeightProduct<T> p{.x = x,
                            .dy = dy,
                            .out = nullptr,
-                           .part_size = s.k * kh * kw * c,
+                           .part_size = s.k * kh * s.kw * c,
                            .axis_h = line_h(s).forward(),
                            .axis_w = line_w(s).forward(),
                            .points = int(s.n * s.out_h() * s.out_w()),
@@ -165,16 +157,16 @@ void gather_backward_weights(Cuda& ctx, const Conv2dShape& s, Math math, const T
                            .groups = int(s.groups),
                            .channels = c,
                            .rows = int(s.k / s.groups),
-                           .tap_columns = folded ? 1 : kw,
-                           .run = run_length,
-                           .padded = padded,
-                           .columns = kh * (folded ? 1 : kw) * padded,
-                           .packs_dy = packs_dy,
+                           .tap_columns = tap_columns,
+                           .run = runs.length,
+                           .padded = runs.padded,
+                           .columns = kh * tap_columns * runs.padded,
+                           .packs_dy = allows_packs<T>(s.k / s.groups, dy),
                            .packs_out = false,
                            .tiles_m = 0,
                            .tiles_n = 0,
                            .steps_per_part = 0};
-  const bool packs = packs_x && packs_dy;
+  const bool packs = runs.packs && p.packs_dy;
   if constexpr (sizeof(T) == 2)
     run<Math::bf16>(ctx, p, packs, dweight);
   else if (math == Math::tf32)
