@@ -94,12 +94,18 @@ struct OperandTile {
       static_assert(kThreads % kChunks == 0 && kRows % kStep == 0);
       const int thread = fresh_thread();
       int row = thread / kChunks, chunk = thread % kChunks;
-      int valid = max(0, min(16, (cols - chunk * kElements) * int(sizeof(T))));
       const T* p = from + row * stride + chunk * kElements;
+      if (rows >= kRows && cols >= kCols) {
 #pragma unroll
-      for (int i = 0; i < kRows / kStep; ++i, row += kStep, p += kStep * stride) {
-        int bytes = row < rows ? valid : 0;
-        copy_async<16>(tile + chunk_at(row, chunk) * 16, bytes ? p : from, bytes);
+        for (int i = 0; i < kRows / kStep; ++i, row += kStep, p += kStep * stride)
+          copy_async<16>(tile + chunk_at(row, chunk) * 16, p);
+      } else {
+        int valid = max(0, min(16, (cols - chunk * kElements) * int(sizeof(T))));
+#pragma unroll
+        for (int i = 0; i < kRows / kStep; ++i, row += kStep, p += kStep * stride) {
+          int bytes = row < rows ? valid : 0;
+          copy_async<16>(tile + chunk_at(row, chunk) * 16, bytes ? p : from, bytes);
+        }
       }
     } else {
 #pragma unroll(sizeof(T) == 4 ? 1 : 4)

@@ -132,7 +132,7 @@ __global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
 
     const char *tile_a = shared + used * P::kBytes, *tile_b = tile_a + P::TileA::kBytes;
     used = used + 1 == kStages ? 0 : used + 1;
-#pragma unroll 1
+#pragma unroll(kTransposeB && !kTransposeA ? 1 : 2)  // as far as registers go
     for (unsigned chunk = 0; chunk < S::kDepth; chunk += 4)
 #pragma unroll
       for (unsigned k = 0; k < 4; k += kStep)
