@@ -3,7 +3,7 @@
 // outputs share comes from the first-level cache.
 //
 //   strip     stride 1 or 2, no dilation, kernels 3, 5 or 7 wide: four neighbours of a row of outputs a thread; each
-//             row of the input that they read is loaded once, into registers. Also the gradient of the input for
+//             row of the input that they read is loaded once. Also the gradient of the input for
 //             stride 1, which is the convolution of dy with the kernel turned around.
 //   any       one output, or one element of the input's gradient, and its taps
 //   weights   a block sums 3 x 3 taps, or a row of taps, over its part of the points; the parts are added in order by a
@@ -17,15 +17,18 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kThreads = 256, kStrip = 4;
+constexpr int kThreads = 256, kStrip = 4, kStripThreads = 128;
 
 template <int kVec, class T>
-__device__ Pack<float, kVec> load_floats(const T* p) {
-  const Pack<T, kVec> pack = load_pack<kVec>(p);
+__device__ Pack<float, kVec> floats(const Pack<T, kVec>& pack) {
   Pack<float, kVec> out;
 #pragma unroll
   for (int e = 0; e < kVec; ++e) out[e] = to_float(pack[e]);
   return out;
+}
+template <int kVec, class T>
+__device__ Pack<float, kVec> load_floats(const T* p) {
+  return floats(load_pack<kVec>(p));
 }
 template <class T, int kVec>
 __device__ void store_floats(T* p, const Pack<float, kVec>& values) {
@@ -51,12 +54,13 @@ __global__ void taps_first_kernel(const float* from, int channels, int taps, boo
 // A thread makes `rows` rows of its strip one after the other, so that they find the input rows that they share in the
 // first-level cache.
 template <class T, int kWidth, int kStride>
-__global__ __launch_bounds__(kThreads) void strip_kernel(const T* x, const float* weight, const float* bias, T* y,
-                                                         Line line_h, Line line_w, int channels, int rows,
-                                                         int64_t count) {
+__global__ __launch_bounds__(kStripThreads) void strip_kernel(const T* x, const float* weight, const float* bias, T* y,
+                                                              Line line_h, Line line_w, int channels, int rows,
+                                                              int64_t count) {
   constexpr int kVec = kPack<T>, kColumns = (kStrip - 1) * kStride + kWidth;
   const int packs = channels / kVec, strips = ceil_div(line_w.out, kStrip), stripes = ceil_div(line_h.out, rows);
-  for (int64_t at = int64_t(blockIdx.x) * kThreads + threadIdx.x; at < count; at += int64_t(gridDim.x) * kThreads) {
+  for (int64_t at = int64_t(blockIdx.x) * kStripThreads + threadIdx.x; at < count;
+       at += int64_t(gridDim.x) * kStripThreads) {
     int64_t rest = at / packs;
     const int channel = int(at - rest * packs) * kVec;
     const int j0 = int(rest % strips) * kStrip;
@@ -76,19 +80,17 @@ __global__ __launch_bounds__(kThreads) void strip_kernel(const T* x, const float
         const int row = i * kStride - line_h.pad + r;
         if (unsigned(row) >= unsigned(line_h.in)) continue;
         const T* from = image + int64_t(row) * line_w.in * channels;
-        Pack<T, kVec> pixels[kColumns];
+        Pack<float, kVec> factors[kWidth];
+#pragma unroll
+        for (int q = 0; q < kWidth; ++q) factors[q] = load_floats<kVec>(weight + (r * kWidth + q) * channels + channel);
 #pragma unroll
         for (int column = 0; column < kColumns; ++column) {
           const bool inside = unsigned(column0 + column) < unsigned(line_w.in);
-          pixels[column] = inside ? load_pack<kVec>(from + column * channels) : Pack<T, kVec>{};
-        }
-#pragma unroll
-        for (int q = 0; q < kWidth; ++q) {
-          const auto factor = load_floats<kVec>(weight + (r * kWidth + q) * channels + channel);
+          const Pack<T, kVec> pixel = inside ? load_pack<kVec>(from + column * channels) : Pack<T, kVec>{};
 #pragma unroll
           for (int o = 0; o < kStrip; ++o)
-#pragma unroll
-            for (int e = 0; e < kVec; ++e) sum[o][e] = fmaf(to_float(pixels[o * kStride + q][e]), factor[e], sum[o][e]);
+            if (column >= o * kStride && column < o * kStride + kWidth)
+              add_product(sum[o], floats(pixel), factors[column - o * kStride]);
         }
       }
 #pragma unroll
@@ -208,7 +210,8 @@ bool strips(Cuda& ctx, const Conv2dShape& s, const Line& h, const Line& w, const
   const int rows = int(std::clamp<int64_t>(across * h.out / (int64_t(ctx.multiprocessors) * 1024), 1, 8));
   const int64_t count = across * ceil_div(h.out, rows);
   auto start = [&](auto kernel) {
-    launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, x, weight, bias, y, h, w, int(s.c), rows, count);
+    launch(ctx, kernel, grid_for(ctx, count, kStripThreads, 16), kStripThreads, 0, x, weight, bias, y, h, w, int(s.c),
+           rows, count);
     return true;
   };
   if (w.stride == 1 && w.kernel == 3) return start(strip_kernel<T, 3, 1>);
