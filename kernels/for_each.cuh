@@ -1,8 +1,7 @@
 #pragma once
 
 // What elementwise kernels share: values in packs, and one grid-stride loop that runs a body over an array.
-#include <bit>
-
+#include <fovea/kernels/divisor.h>
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {
@@ -70,33 +69,6 @@ template <int N, class T>
 bool is_aligned(const T* p) {
   return reinterpret_cast<uintptr_t>(p) % (N * sizeof(T) < 16 ? N * sizeof(T) : 16) == 0;
 }
-
-// Quotient and remainder of numbers that are not negative.
-struct Division {
-  int64_t quotient, remainder;
-};
-// A divisor of at least 1 (or 0, by which nothing is divided), with which numbers below 2^31 are divided by a
-// multiplication and a shift.
-class Divisor {
- public:
-  Divisor() = default;
-  Divisor(int64_t divisor) : divisor_(divisor) {
-    if (divisor < 2 || divisor >> 31) return;  // larger ones give 0, as they are to
-    const int power = 31 + int(std::bit_width(uint64_t(divisor - 1)));
-    magic_ = uint32_t(((uint64_t(1) << power) + uint64_t(divisor) - 1) / uint64_t(divisor));
-    shift_ = uint32_t(power - 32);
-  }
-  __device__ Division divide(int64_t n) const {
-    int64_t quotient = n;
-    if (divisor_ != 1) quotient = n >> 31 ? n / divisor_ : int64_t(__umulhi(uint32_t(n), magic_) >> shift_);
-    return {quotient, n - quotient * divisor_};
-  }
-  __device__ int quotient(int n) const { return divisor_ == 1 ? n : int(__umulhi(uint32_t(n), magic_) >> shift_); }
-
- private:
-  int64_t divisor_ = 1;
-  uint32_t magic_ = 0, shift_ = 0;
-};
 
 // body.run<N>(i) does the elements [i, i + N): first `packs` packs of Body::kN, then the rest one by one.
 template <class Body>
