@@ -11,7 +11,7 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kSide = 128, kStages = 3, kPitch = kSide + 8;
+constexpr int kSide = 128, kStages = 3;
 constexpr int kTileChunks = kSide * kGatherChunks, kStageChunks = 2 * kTileChunks;
 constexpr size_t kBytes = 1024 + size_t(kStages) * kStageChunks * 16;
 using Block = GatherBlock<bf16, kSide, kSide, true>;
@@ -56,6 +56,7 @@ __global__ __launch_bounds__(kGatherThreads,
   copy_async_wait<0>();
   __syncthreads();
 
+  constexpr int kPitch = kSide + 8;  // of a staged row, in floats
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * 16 * kPitch;
   stage_wgmma<kPitch>(staged, sum);
   block.write<16, kSide, kPitch>(staged, 64 * group + 16 * warp, 0);

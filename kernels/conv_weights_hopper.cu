@@ -10,7 +10,7 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kStages = 3, kPitch = kHopperSide + 8;
+constexpr int kStages = 3;
 using Block = WeightBlock<bf16, kHopperSide, kHopperSide, kHopperPoints, true>;
 constexpr int kStageChunks = Block::kTileA + Block::kTileB;
 constexpr size_t kBytes = 1024 + size_t(kStages) * kStageChunks * 16;
@@ -57,6 +57,7 @@ __global__ __launch_bounds__(kWeightThreads,
   copy_async_wait<0>();
   __syncthreads();
 
+  constexpr int kPitch = kHopperSide + 8;  // of a staged row, in floats
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * 16 * kPitch;
   stage_wgmma<kPitch>(staged, sum);
   block.write<16, kHopperSide, kPitch>(staged, 64 * group + 16 * warp, 0);
