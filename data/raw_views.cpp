@@ -1,6 +1,7 @@
 #include <fovea/data/raw_views.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 
 #include <fovea/config.h>
@@ -42,16 +43,27 @@ static void convert_steps(const ViewPlan& plan, int size, Augmentation& a, std::
   }
 }
 
+// The smallest rectangle that holds all of them.
+static Rect around(const std::vector<Rect>& rects) {
+  int left = INT_MAX, top = INT_MAX, right = 0, bottom = 0;
+  for (const Rect& r : rects) {
+    left = std::min(left, r.x), top = std::min(top, r.y);
+    right = std::max(right, r.x + r.width), bottom = std::max(bottom, r.y + r.height);
+  }
+  return {left, top, right - left, bottom - top};
+}
+
 void RawPacker::add(Source source, Rng& rng) {
   if (views_.count() > 1) source.decode();
-  Rect seen;  // of one image, by all views
   const size_t first = part_.made.size();
   std::shared_ptr<const Image> image;
+  std::vector<Rect> rects;  // of the image, one a view
   for (int v = 0; v < views_.count(); ++v) {
     const int size = views_[v].size();
     const ViewPlan plan = views_[v].draw()(source.width(), source.height(), rng);
     const Source::Part from = source.part(plan.rect, plan.width, plan.height);
     image = from.image;
+    rects.push_back(from.rect);
     Augmentation a;
     a.width = from.rect.width, a.height = from.rect.height;
     a.box = from.box;
@@ -60,23 +72,13 @@ void RawPacker::add(Source source, Rng& rng) {
     a.filter = plan.filter;
     a.mirror = plan.mirror, a.vflip = plan.vflip, a.rotate = plan.rotate;
     convert_steps(plan, size, a, part_.weights);
-    // For now the place within the image; the place in memory once it is known what all views see.
-    a.stride = from.rect.x, a.pixels = from.rect.y;
     part_.made.push_back(a);
-    if (v == 0) {
-      seen = from.rect;
-    } else {
-      const int right = std::max(seen.x + seen.width, from.rect.x + from.rect.width),
-                bottom = std::max(seen.y + seen.height, from.rect.y + from.rect.height);
-      seen.x = std::min(seen.x, from.rect.x), seen.y = std::min(seen.y, from.rect.y);
-      seen.width = right - seen.x, seen.height = bottom - seen.y;
-    }
   }
-  for (size_t i = first; i < part_.made.size(); ++i) {
-    Augmentation& a = part_.made[i];
-    const int64_t x = a.stride - seen.x, y = a.pixels - seen.y;
+  const Rect seen = around(rects);
+  for (size_t v = 0; v < rects.size(); ++v) {
+    Augmentation& a = part_.made[first + v];
     a.stride = int64_t(seen.width) * Image::kChannels;
-    a.pixels = bytes_ + y * a.stride + x * Image::kChannels;
+    a.pixels = bytes_ + (rects[v].y - seen.y) * a.stride + (rects[v].x - seen.x) * Image::kChannels;
   }
   bytes_ = aligned(bytes_ + int64_t(seen.height) * seen.width * Image::kChannels);
   pieces_.push_back({std::move(image), seen});

@@ -285,3 +285,18 @@ TEST_CASE("loader options are checked", "[data][loader]") {
                     Catch::Contains("f32 or u8"));
   CHECK(Loader(images, test_views(8), {.batch_size = 5, .drop_last = false}).steps() == 1);
 }
+
+TEST_CASE("a loader tells which views an image has in an epoch", "[data][loader]") {
+  const DatasetPtr dataset = synthetic(12, 0, 20);
+  Loader loader(dataset, simclr_views(16), {.batch_size = 4, .seed = 3, .workers = 0, .dtype = Dtype::u8});
+  for (int epoch = 0; epoch < 2; ++epoch)
+    while (auto batch = loader.next())
+      for (int64_t i = 0; i < batch->size(); ++i) {
+        const std::vector<Image> views = loader.views_of(batch->index.data<int64_t>()[i], batch->epoch);
+        REQUIRE(views.size() == 2);
+        for (size_t v = 0; v < 2; ++v) {
+          const uint8_t* made = batch->views[v].data<uint8_t>() + i * int64_t(views[v].bytes());
+          CHECK(std::equal(made, made + views[v].bytes(), views[v].data()));
+        }
+      }
+}
