@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kThreads, 2) forward_kernel(const Stream<T> s,
       for (int m = 0; m < kTiles; ++m)
 #pragma unroll
         for (int h = 0; h < 2; ++h) {
-          float most = kLowest, v[Core::kColTiles * 2];
+          float most = kLowest, some = 0, v[Core::kColTiles * 2];
           [[maybe_unused]] int64_t row = core.row(m, h), positive = kSpecial ? s.pairing.positive(row) : 0;
 #pragma unroll
           for (int i = 0; i < Core::kColTiles * 2; ++i) {
@@ -82,15 +82,16 @@ __global__ void __launch_bounds__(kThreads, 2) forward_kernel(const Stream<T> s,
           }
           if constexpr (kKind == Kind::sigmoid) {
 #pragma unroll
-            for (float value : v) sum[m][h] += softplus(value);
+            for (float value : v) some += softplus(value);
           } else {
             if (most > top[m][h]) {
               sum[m][h] *= exp2_fast(top[m][h] - most);
               top[m][h] = most;
             }
 #pragma unroll
-            for (float value : v) sum[m][h] += exp2_fast(value - top[m][h]);
+            for (float value : v) some += exp2_fast(value - top[m][h]);
           }
+          sum[m][h] += some;
         }
     };
     if (special)

@@ -186,10 +186,12 @@ class Streamer {
     }
   }
 
-  // tile += x y^T over `steps` steps.
+  // tile += x y^T over `steps` steps. The small products of f32 have sums of their own, so that few additions of the
+  // tensor cores, which truncate, see the large ones.
   __device__ void multiply(const uint4* x, const uint4* y, int steps, Tile& tile) {
     int lane = threadIdx.x % kWarp, base = threadIdx.x / kWarp * kRowTiles * 16;
     RowChunk mine = rows_first(lane), theirs = chunks_first(lane);
+    [[maybe_unused]] Tile small = {};
 #pragma unroll 2
     for (int k = 0; k < steps; ++k) {
       uint32_t a[kRowTiles][4], a_low[kRowTiles][4];
@@ -218,12 +220,16 @@ class Streamer {
           for (int m = 0; m < kRowTiles; ++m)
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
-              mma_tf32(tile[m][n + i], a_low[m], high + 2 * i);
-              mma_tf32(tile[m][n + i], a[m], low + 2 * i);
+              mma_tf32(small[m][n + i], a_low[m], high + 2 * i);
+              mma_tf32(small[m][n + i], a[m], low + 2 * i);
               mma_tf32(tile[m][n + i], a[m], high + 2 * i);
             }
         }
       }
+    }
+    if constexpr (!kHalf) {
+#pragma unroll
+      for (int i = 0; i < kRowTiles * kColTiles * 4; ++i) (&tile[0][0][0])[i] += (&small[0][0][0])[i];
     }
   }
 
@@ -236,47 +242,63 @@ class Streamer {
 
 // sum [16 rows of the warp, kDepth] += weights [16, kCols] y [kCols, kDepth], of which `steps` steps are there. A tile
 // of similarities is the left operand as it lies in registers: bf16 packs neighbours, and for tf32 the columns 2t and
-// 2t + 1 that a lane holds stand for k = t and t + 4, in y too.
+// 2t + 1 that a lane holds stand for k = t and t + 4, in y too. A tile's products are added to the long sum by ordinary
+// additions: those of the tensor cores truncate, which tens of thousands of columns would show.
 template <class T, int kColTiles>
 __device__ void accumulate(const float (&weights)[kColTiles][4], const uint4* y, int steps, float (&sum)[16][4]) {
   constexpr int kChunks = kDepth / kPack<T>;
   int lane = threadIdx.x % kWarp;
+  auto add = [](float(&to)[4], const float(&some)[4]) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) to[i] += some[i];
+  };
   if constexpr (sizeof(T) == 2) {
     RowChunk at = rows_first(lane);
+    uint32_t a[kColTiles / 2][4];
 #pragma unroll
-    for (int k = 0; k < kColTiles / 2; ++k) {
-      uint32_t a[4] = {pack_bf16(weights[2 * k][0], weights[2 * k][1]), pack_bf16(weights[2 * k][2], weights[2 * k][3]),
-                       pack_bf16(weights[2 * k + 1][0], weights[2 * k + 1][1]),
-                       pack_bf16(weights[2 * k + 1][2], weights[2 * k + 1][3])};
+    for (int k = 0; k < kColTiles / 2; ++k)
 #pragma unroll
-      for (int n = 0; n < 8; ++n) {
-        if (n >= steps) break;
+      for (int i = 0; i < 4; ++i)
+        a[k][i] = pack_bf16(weights[2 * k + i / 2][i % 2 * 2], weights[2 * k + i / 2][i % 2 * 2 + 1]);
+#pragma unroll
+    for (int n = 0; n < 8; ++n) {
+      if (n >= steps) break;
+      float some[2][4] = {};
+#pragma unroll
+      for (int k = 0; k < kColTiles / 2; ++k) {
         uint32_t b[4];
         ldmatrix<4, true>(b, y + swizzled<kChunks>(k * 16 + at.row, 2 * n + at.chunk));
-        mma_bf16(sum[2 * n], a, b);
-        mma_bf16(sum[2 * n + 1], a, b + 2);
+        mma_bf16(some[0], a[k], b);
+        mma_bf16(some[1], a[k], b + 2);
       }
+      add(sum[2 * n], some[0]);
+      add(sum[2 * n + 1], some[1]);
     }
   } else {
     int g = lane / 4, t = lane % 4;
+    uint32_t a[kColTiles][4], a_low[kColTiles][4];
 #pragma unroll
     for (int k = 0; k < kColTiles; ++k) {
       uint32_t whole[4] = {__float_as_uint(weights[k][0]), __float_as_uint(weights[k][2]),
                            __float_as_uint(weights[k][1]), __float_as_uint(weights[k][3])};
-      uint32_t a[4], a_low[4];
-      split(whole, a, a_low);
+      split(whole, a[k], a_low[k]);
+    }
 #pragma unroll
-      for (int n = 0; n < 16; ++n) {
-        if (n >= steps) break;
+    for (int n = 0; n < 16; ++n) {
+      if (n >= steps) break;
+      float some[4] = {};
+#pragma unroll
+      for (int k = 0; k < kColTiles; ++k) {
         uint32_t b[2], high[2], low[2];
 #pragma unroll
         for (int i = 0; i < 2; ++i)
           b[i] = reinterpret_cast<const uint32_t*>(y + swizzled<kChunks>(k * 8 + 2 * t + i, 2 * n + g / 4))[g % 4];
         split(b, high, low);
-        mma_tf32(sum[n], a_low, high);
-        mma_tf32(sum[n], a, low);
-        mma_tf32(sum[n], a, high);
+        mma_tf32(some, a_low[k], high);
+        mma_tf32(some, a[k], low);
+        mma_tf32(some, a[k], high);
       }
+      add(sum[n], some);
     }
   }
 }
