@@ -22,9 +22,11 @@ namespace fovea::kernels {
 
 namespace {
 
+constexpr int kMergeThreads = 512, kMergeWarps = kMergeThreads / kWarp;  // one block a multiprocessor
 constexpr int kThreads = 256, kWarps = kThreads / kWarp;
 constexpr int kMaxCluster = 8;
-constexpr int kRanks = 16;        // of the backward pass at a time
+constexpr int kRanks = 16;     // of the backward pass at a time
+constexpr int64_t kTurns = 8;  // of a block there at least, where there are as many: its columns' sums are written once
 constexpr int kGradientRows = 4;  // a warp's at a time there
 
 // Rows and columns of a lane's tile: 32 numbers of V.
@@ -44,13 +46,14 @@ Shape shape_of(const LowRank<T>& adapter) {
   return {adapter.rows, adapter.cols, adapter.rank, float(adapter.scale)};
 }
 
-// Where a warp works: its columns among `across` warps side by side, `ranks` (a multiple of 4) at a time.
+// Where a warp of merge_kernel works: its columns among `across` warps side by side, `ranks` (a multiple of 4) at a
+// time.
 struct Layout {
   int across;  // each with kWarp packs of columns
   int ranks = 0;
   __device__ int side() const { return int(threadIdx.x) / kWarp % across; }
   __device__ int below() const { return int(threadIdx.x) / kWarp / across; }
-  __host__ __device__ int down() const { return kWarps / across; }
+  __host__ __device__ int down() const { return kMergeWarps / across; }
 };
 
 // A slab of A in shared memory, [padded rank][across][N / 4][lane][4]: a lane's columns lie in groups of four, so that
@@ -59,7 +62,7 @@ template <int N>
 __device__ void load_slab(const Shape& s, const float* a, int64_t first_rank, int ranks, int64_t first_col, int across,
                           float* slab) {
   const int width = across * kWarp * N;
-  for (int i = threadIdx.x; i < ranks * width; i += kThreads) {
+  for (int i = threadIdx.x; i < ranks * width; i += blockDim.x) {
     const int j = i / width, c = i % width, within = c % (kWarp * N);
     const int64_t rank = first_rank + j, col = first_col + c;
     const int place = (c - within) + within % N / 4 * (kWarp * 4) + within / N * 4 + within % 4;
@@ -136,7 +139,7 @@ struct RowNumbers {
 };
 
 template <class T, bool Packs, Rows R>
-__global__ void __launch_bounds__(kThreads, Packs ? 2 : 1)
+__global__ void __launch_bounds__(kMergeThreads)
     merge_kernel(Shape s, Layout layout, const float* a, const float* b, RowNumbers numbers, const T* from, T* to) {
   constexpr int N = kPack<T>, kRows = kTileRows<T>, kStep = 16 / kRows;  // ranks whose B is loaded at once
   extern __shared__ float4 memory[];
@@ -158,10 +161,11 @@ __global__ void __launch_bounds__(kThreads, Packs ? 2 : 1)
 #pragma unroll
     for (int i = 0; i < kRows; ++i) next[i] = load_row<Packs, N>(s, from, first + below * kRows + i, col);
   };
-  load(int64_t(blockIdx.y) * rows_at_once);
+  if constexpr (Packs) load(int64_t(blockIdx.y) * rows_at_once);
   int turn = 0;
   for (int64_t first = int64_t(blockIdx.y) * rows_at_once; first < s.rows;
        first += int64_t(gridDim.y) * rows_at_once, turn ^= 1) {
+    if constexpr (!Packs) load(first);
     float v[kRows][N];
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
@@ -170,14 +174,14 @@ __global__ void __launch_bounds__(kThreads, Packs ? 2 : 1)
 #pragma unroll
       for (int k = 0; k < N; ++k) v[i][k] = before * to_float(next[i][k]);
     }
-    load(first + int64_t(gridDim.y) * rows_at_once);
+    if constexpr (Packs) load(first + int64_t(gridDim.y) * rows_at_once);
     float* tile = columns + turn * rows_at_once * ranks;
     for (int64_t first_rank = 0; first_rank < s.rank; first_rank += ranks) {
       if (!all_ranks) {
         __syncthreads();
         load_slab<N>(s, a, first_rank, ranks, first_col, layout.across, slab);
       }
-      for (int i = threadIdx.x; i < rows_at_once * ranks; i += kThreads) {
+      for (int i = threadIdx.x; i < rows_at_once * ranks; i += kMergeThreads) {
         const int64_t row = first + i / ranks, rank = first_rank + i % ranks;
         tile[i] = row < s.rows && rank < s.rank ? s.scale * b[row * s.rank + rank] : 0;
       }
@@ -284,8 +288,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   __shared__ alignas(16) float slab[kRanks * kWidth];
   __shared__ alignas(16) float columns[2][kRowsAtOnce][kRanks];
   __shared__ float products[2][kRowsAtOnce][kAcross][kRanks], dots[2][kRowsAtOnce][kAcross];
-  const Layout layout{kAcross};
-  const int lane = threadIdx.x % kWarp, below = layout.below(), side = layout.side();
+  const int lane = threadIdx.x % kWarp, side = threadIdx.x / kWarp % kAcross, below = threadIdx.x / kWarp / kAcross;
   const int64_t first_rank = int64_t(blockIdx.z) * kRanks;
   const int64_t first_col = int64_t(blockIdx.x) * kWidth, col = first_col + (side * kWarp + lane) * N;
   const float* own = slab + side * kWarp * N + lane * 4;
@@ -371,11 +374,11 @@ __global__ void __launch_bounds__(kThreads, 1)
 #pragma unroll
   for (int j = 0; j < kRanks; ++j) {
     if (first_rank + j >= s.rank) break;
-    const Pack<float, 4> rest = load_pack<4>(own + j * kWidth);
-    float* to = out.columns + (blockIdx.y * s.rank + first_rank + j) * s.cols;
+    Pack<float, N> total = load_pack<N>(own + j * kWidth);
 #pragma unroll
-    for (int k = 0; k < N; ++k)
-      if (col + k < s.cols) to[col + k] = sums[j][k] + rest[k];
+    for (int k = 0; k < N; ++k) total[k] += sums[j][k];
+    store_row<Packs, N>({kRanks, s.cols, 0, 0}, out.columns + (blockIdx.y * s.rank + first_rank) * s.cols, j, col,
+                        total);
   }
 }
 
@@ -423,23 +426,25 @@ struct Plan {
   }
 };
 
+// Wide slabs read B less often, narrow ones A: up to four warps side by side where that leaves eight slabs.
 template <class T>
 Plan plan_of_slabs(const Cuda& ctx, const LowRank<T>& adapter) {
-  const Plan plan(adapter, 1, padded(adapter.rank));
-  return plan.shared <= ctx.shared_per_block ? plan : Plan(adapter, 1, 32);
+  for (int across : {4, 2, 1}) {
+    const Plan plan(adapter, across, padded(adapter.rank));
+    if (plan.shared <= ctx.shared_per_block && (plan.slabs >= 8 || across == 1)) return plan;
+  }
+  return Plan(adapter, 1, 32);
 }
-// Of those that hold whole rows, one that lets a multiprocessor have two blocks.
+// The narrowest slabs, which read A least often, that make up whole rows in a block or a cluster; where there are none,
+// those of plan_of_slabs().
 template <class T>
 Plan plan_of_rows(const Cuda& ctx, const LowRank<T>& adapter) {
-  Plan best = plan_of_slabs(ctx, adapter);
-  for (int across = kWarps; across >= 1; across /= 2) {
+  for (int across = 1; across <= kMergeWarps; across *= 2) {
     Plan plan(adapter, across, padded(adapter.rank));
-    if (plan.slabs > (ctx.capability >= 90 ? kMaxCluster : 1u) || plan.shared > ctx.shared_per_block) continue;
-    plan.whole_rows = true;
-    if (2 * plan.shared <= ctx.shared_per_block) return plan;
-    if (!best.whole_rows) best = plan;
+    plan.whole_rows = plan.slabs <= (ctx.capability >= 90 ? kMaxCluster : 1u);
+    if (plan.whole_rows && plan.shared <= ctx.shared_per_block) return plan;
   }
-  return best;
+  return plan_of_slabs(ctx, adapter);
 }
 
 template <class T, Rows R>
@@ -447,7 +452,7 @@ void run_merge(Cuda& ctx, const LowRank<T>& adapter, const Plan& plan, const Row
                T* to) {
   const int rows_at_once = plan.layout.down() * kTileRows<T>;
   const int64_t turns = ceil_div<int64_t>(adapter.rows, rows_at_once);
-  const int64_t room = std::max<int64_t>(1, int64_t(ctx.multiprocessors) * 2 / plan.slabs);
+  const int64_t room = std::max<int64_t>(1, int64_t(ctx.multiprocessors) / plan.slabs);
   const dim3 grid(plan.slabs, unsigned(std::min(turns, room)));
   if (turns == 0 || plan.slabs == 0) return;
   auto kernel = allows_packs<T>(adapter.cols, from, to) ? merge_kernel<T, true, R> : merge_kernel<T, false, R>;
@@ -458,7 +463,7 @@ void run_merge(Cuda& ctx, const LowRank<T>& adapter, const Plan& plan, const Row
   cluster.val.clusterDim = {plan.slabs, 1, 1};
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
-  config.blockDim = dim3(kThreads);
+  config.blockDim = dim3(kMergeThreads);
   config.dynamicSmemBytes = plan.shared;
   config.stream = ctx.stream;
   config.attrs = &cluster;
@@ -514,8 +519,8 @@ void low_rank_backward(Cuda& ctx, const LowRank<T>& adapter, const T* weight, co
   const unsigned slabs = unsigned(ceil_div<int64_t>(s.cols, 4 * kWarp * 4)),
                  ranks = unsigned(ceil_div<int64_t>(s.rank, kRanks));
   const int64_t turns = ceil_div<int64_t>(s.rows, kWarps / 4 * kGradientRows);
-  const unsigned splits =
-      unsigned(std::min(turns, std::max<int64_t>(1, int64_t(ctx.multiprocessors) / std::max(1u, slabs))));
+  const int64_t room = std::max<int64_t>(1, int64_t(ctx.multiprocessors) / std::max(1u, slabs));
+  const unsigned splits = unsigned(std::min(room, ceil_div<int64_t>(turns, kTurns)));
   DeviceScratch scratch(ctx);
   const Partials partials{scratch.take<float>(slabs * size_t(s.rows * s.rank)),
                           scratch.take<float>(slabs * size_t(s.rows)),
