@@ -69,6 +69,22 @@ std::vector<LargeCase> large_cases() {
        2,
        [](const Inputs& x) { return relu(batch_norm(x[0], x[1], x[2], {}, {}) + x[3]); }},
       {{"layer_norm", {{tokens}, {{384}}, {{384}}}, [](const Inputs& x) { return layer_norm(x[0], x[1], x[2]); }}},
+      {{"low_rank_merge",
+        {{{4096, 4096}}, {{16, 4096}}, {{4096, 16}}},
+        [](const Inputs& x) { return low_rank_merge(x[0], x[1], x[2], 0.5); }},
+       0,
+       2,
+       [](const Inputs& x) { return x[0] + matmul(x[2], x[1]) * 0.5; }},
+      {{"low_rank_merge + magnitude",
+        {{{4096, 4096}}, {{16, 4096}}, {{4096, 16}}, {{4096}}},
+        [](const Inputs& x) { return low_rank_merge(x[0], x[1], x[2], 0.5, x[3]); }},
+       0,
+       2,
+       [](const Inputs& x) {
+         const Tensor v = x[0] + matmul(x[2], x[1]) * 0.5;
+         const Tensor norm = sqrt(sum(square(v.detach()), {1}, true));
+         return v * (reshape(x[3], {4096, 1}) / norm);
+       }},
       {{"softmax", {{{12480, 65}}}, [](const Inputs& x) { return softmax(x[0]); }}},
       {{"cross_entropy",
         {{{1024, 1000}}, {{1024}, Fill::index, 1000}},

@@ -55,6 +55,7 @@ void dora_merge(Cpu&, const LowRank<T>& adapter, const T* weight, const accumula
       adapter, A(adapter.scale), weight, merged, [](int64_t) { return A(1); },
       [&](int64_t r, const A* row) {
         double squares = 0;
+#pragma omp simd reduction(+ : squares)
         for (int64_t c = 0; c < adapter.cols; ++c) squares += double(row[c]) * double(row[c]);
         norm[r] = A(std::sqrt(squares));
         return magnitude[r] / norm[r];
@@ -81,11 +82,13 @@ void low_rank_backward(Cpu&, const LowRank<T>& adapter, const T* weight, const a
     double along = 0;  // g . V
     for (int64_t j = 0; j < rank; ++j) {
       double sum = 0;
+#pragma omp simd reduction(+ : sum)
       for (int64_t c = 0; c < cols; ++c) sum += double(A(g[r * cols + c])) * double(adapter.a[j * cols + c]);
       gradients.b[r * rank + j] = factor(r) * A(sum);
       along += adapter.scale * double(adapter.b[r * rank + j]) * sum;
     }
     if (!magnitude) continue;
+#pragma omp simd reduction(+ : along)
     for (int64_t c = 0; c < cols; ++c) along += double(A(g[r * cols + c])) * double(A(weight[r * cols + c]));
     gradients.magnitude[r] = A(along / double(norm[r]));
   }
