@@ -64,6 +64,17 @@ __device__ uint8_t resized_byte(int sum) {
   return uint8_t(max(0, min(255, sum >> kResizeBits)));
 }
 
+// The block's view, in shared memory: the loops come back to it for every pixel.
+__device__ const Augmentation& staged_view(const Augmentation* views, int64_t v) {
+  static_assert(sizeof(Augmentation) % 4 == 0);
+  __shared__ Augmentation view;
+  const auto* from = reinterpret_cast<const uint32_t*>(views + v);
+  for (int i = threadIdx.x; i < int(sizeof(Augmentation) / 4); i += kThreads)
+    reinterpret_cast<uint32_t*>(&view)[i] = from[i];
+  sync_block();
+  return view;
+}
+
 // n bytes between global and shared memory by `threads` threads, 16 at once where both sides allow: the shared side
 // begins as far behind a multiple of 16 as the global one, skew() bytes.
 __device__ int skew(const void* p) {
@@ -83,14 +94,16 @@ __global__ void rows_kernel(const uint8_t* pixels, const Augmentation* views, in
                             Tables tables, uint8_t* between) {
   extern __shared__ __align__(16) uint8_t shared[];
   const int64_t v = blockIdx.y;
-  const Augmentation& a = views[v];
+  const Augmentation& a = staged_view(views, v);
   const int first = int(blockIdx.x) * kRows, rows = min(kRows, a.rows - first);
   if (rows <= 0) return;
-  const uint8_t* image = pixels + a.pixels + (a.first_row + first) * a.stride;
+  constexpr int kTogether = 4;  // rows for which a thread reads a weight once
+  const int64_t stride = a.stride;
+  const uint8_t* image = pixels + a.pixels + (a.first_row + first) * stride;
   if (staged_bytes > 0) {
     const int warp = threadIdx.x / kWarp;  // a row a warp
     static_assert(kThreads / kWarp == kRows);
-    const uint8_t* from = image + warp * a.stride;
+    const uint8_t* from = image + warp * stride;
     if (warp < rows) copy_run(shared + warp * staged_bytes + skew(from), from, 3 * a.width, threadIdx.x % kWarp, kWarp);
     sync_block();
   }
@@ -99,17 +112,31 @@ __global__ void rows_kernel(const uint8_t* pixels, const Augmentation* views, in
   const int* window = tables.first + v * 2 * size;
   const int* counts = tables.count + v * 2 * size;
   const int32_t* weights = tables.weight + v * 2 * taps * size;
-  for (int i = threadIdx.x; i < rows * size; i += kThreads) {
-    const int row = i / size, col = i % size, count = counts[col];
-    const uint8_t* from = image + row * a.stride;
-    if (staged_bytes > 0) from = shared + row * staged_bytes + skew(from);
-    from += 3 * window[col];
-    int r = 1 << (kResizeBits - 1), g = r, b = r;
-    for (int k = 0; k < count; ++k, from += 3) {
-      const int32_t w = weights[int64_t(k) * size + col];
-      r += from[0] * w, g += from[1] * w, b += from[2] * w;
+  for (int i = threadIdx.x; i < kRows / kTogether * size; i += kThreads) {
+    const int row = i / size * kTogether, col = i % size, count = counts[col], at = 3 * window[col];
+    const uint8_t* from[kTogether];  // rows beyond the last read that one again
+    int sum[kTogether][3];
+#pragma unroll
+    for (int j = 0; j < kTogether; ++j) {
+      const int own = min(row + j, rows - 1);
+      from[j] = image + own * stride;
+      if (staged_bytes > 0) from[j] = shared + own * staged_bytes + skew(from[j]);
+      from[j] += at;
+#pragma unroll
+      for (int c = 0; c < 3; ++c) sum[j][c] = 1 << (kResizeBits - 1);
     }
-    result[3 * i] = resized_byte(r), result[3 * i + 1] = resized_byte(g), result[3 * i + 2] = resized_byte(b);
+    for (int k = 0; k < count; ++k) {
+      const int32_t w = weights[int64_t(k) * size + col];
+#pragma unroll
+      for (int j = 0; j < kTogether; ++j)
+#pragma unroll
+        for (int c = 0; c < 3; ++c) sum[j][c] += from[j][3 * k + c] * w;
+    }
+#pragma unroll
+    for (int j = 0; j < kTogether; ++j)
+#pragma unroll
+      for (int c = 0; c < 3; ++c)
+        if (row + j < rows) result[((row + j) * size + col) * 3 + c] = resized_byte(sum[j][c]);
   }
   sync_block();
   copy_run(to, result, rows * size * 3, threadIdx.x, kThreads);
@@ -173,7 +200,7 @@ __global__ void columns_kernel(const uint8_t* between, const Augmentation* all, 
                                uint8_t* views, unsigned long long* sums) {
   extern __shared__ __align__(16) uint8_t shared[];
   const int64_t v = blockIdx.y;
-  const Augmentation& a = all[v];
+  const Augmentation& a = staged_view(all, v);
   const int first = int(blockIdx.x) * kRows, rows = min(kRows, size - first), stride = 3 * size,
             packs = stride / kBytes;
   const int target = a.vflip ? size - first - rows : first;  // the first row that the block writes
@@ -251,7 +278,7 @@ __global__ void colour_kernel(uint8_t* bytes, const Augmentation* views, int siz
   __shared__ __align__(16) uint8_t shared[kChunk + 16];
   const int64_t v = blockIdx.y, all = int64_t(size) * size * 3, at = int64_t(blockIdx.x) * kChunk;
   const int n = int(min(all - at, int64_t(kChunk)));
-  const Augmentation& a = views[v];
+  const Augmentation& a = staged_view(views, v);
   uint8_t* from = bytes + v * all + at;
   uint8_t* x = shared + skew(from);
   copy_run(x, from, n, threadIdx.x, kThreads);
@@ -283,7 +310,7 @@ __global__ void blur_kernel(const uint8_t* bytes, const Augmentation* views, con
                             int block_rows, const __grid_constant__ Affine affine, float* out) {
   extern __shared__ __align__(16) uint8_t shared[];
   const int64_t v = blockIdx.y;
-  const Augmentation& a = views[v];
+  const Augmentation& a = staged_view(views, v);
   const int blur = index_of(a, Augmentation::blur);
   if (blur == a.steps) return;
   const int first = int(blockIdx.x) * block_rows, rows = min(block_rows, size - first), stride = 3 * size;
