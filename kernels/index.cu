@@ -226,26 +226,6 @@ template void scatter_add<int64_t>(Cuda&, const int64_t*, const int64_t*, int64_
 template void scatter_add<uint8_t>(Cuda&, const uint8_t*, const int64_t*, uint8_t*, int64_t, int64_t, int64_t, int64_t,
                                    bool);
 
-// *first = the smallest k out of range, where it begins above all of them.
-__global__ void find_out_of_range_kernel(const int64_t* index, int64_t n, int64_t limit, unsigned long long* first) {
-  for (int64_t k = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; k < n; k += int64_t(gridDim.x) * blockDim.x)
-    if (index[k] < 0 || index[k] >= limit) {
-      atomicMin(first, static_cast<unsigned long long>(k));
-      return;
-    }
-}
-int64_t find_out_of_range(Cuda& ctx, const int64_t* index, int64_t n, int64_t limit) {
-  if (n == 0) return -1;
-  DeviceScratch scratch(ctx);
-  auto* place = scratch.take<unsigned long long>(1);
-  FOVEA_CUDA_CHECK(cudaMemsetAsync(place, 0xff, sizeof(*place), ctx.stream));
-  launch(ctx, find_out_of_range_kernel, grid_for(ctx, n, 256), 256, 0, index, n, limit, place);
-  int64_t first;
-  FOVEA_CUDA_CHECK(cudaMemcpyAsync(&first, place, sizeof(first), cudaMemcpyDeviceToHost, ctx.stream));
-  synchronize(ctx);
-  return first;
-}
-
 struct OneHotBody {
   static constexpr int kN = 4;
   const int64_t* labels;

@@ -44,9 +44,8 @@ template <class T>
 void scatter_add(Cuda&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
                  int64_t picks, int64_t cols, bool index_per_batch);
 
-// The first k with index[k] outside [0, limit), or -1.                       reads n
+// The first k with index[k] outside [0, limit), or -1. On a device index_check.h does this.             reads n
 int64_t find_out_of_range(Cpu&, const int64_t* index, int64_t n, int64_t limit);
-int64_t find_out_of_range(Cuda&, const int64_t* index, int64_t n, int64_t limit);
 
 // y[i, c] = c == labels[i], labels in [0, classes)                           writes n * classes
 void one_hot(Cpu&, const int64_t* labels, float* y, int64_t n, int64_t classes);

@@ -12,7 +12,6 @@
 #include <limits>
 
 #include <fovea/kernels/copy.h>
-#include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/xent.h>
 #include <fovea/kernels/cuda_utils.cuh>
 
@@ -337,32 +336,7 @@ TeacherLogits<T> teacher_logits(const Teacher<T>& teacher, double temperature, i
       float(1 / temperature), cols,           cols % kPack<T> == 0 && in_step(true, teacher.logits, teacher.centre)};
 }
 
-__global__ void check_labels_kernel(const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored,
-                                    unsigned long long* bad_row, unsigned long long* counted) {
-  int mine = 0;
-  for (int64_t r = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; r < rows; r += int64_t(gridDim.x) * blockDim.x) {
-    int64_t label = labels[r];
-    if (label == ignored) continue;
-    ++mine;
-    if (label < 0 || label >= classes) atomicMin(bad_row, (unsigned long long)r);
-  }
-  mine = warp_reduce(mine);
-  if (threadIdx.x % kWarp == 0) atomicAdd(counted, (unsigned long long)mine);
-}
-
 }  // namespace
-
-LabelCheck check_labels(Cuda& ctx, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored) {
-  if (rows == 0) return {};
-  DeviceScratch scratch(ctx);
-  auto* found = scratch.take<unsigned long long>(2);  // both start at the largest number, -1: no bad row, none counted
-  FOVEA_CUDA_CHECK(cudaMemsetAsync(found, 0xff, 2 * sizeof *found, ctx.stream));
-  launch(ctx, check_labels_kernel, grid_for(ctx, rows, kThreads), kThreads, 0, labels, rows, classes, ignored, found,
-         found + 1);
-  int64_t result[2];
-  download(ctx, found, result, sizeof result);
-  return {result[0], result[1] + 1};
-}
 
 template <class T>
 void xent(Cuda& ctx, const T* x, HardTarget target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,

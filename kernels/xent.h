@@ -9,13 +9,12 @@
 // keeps lse[rows], the rows' log-sum-exp, backward makes them again.
 namespace fovea::kernels {
 
-// Labels that a loss can work with lie in [0, classes) or are `ignored`.
+// Labels that a loss can work with lie in [0, classes) or are `ignored`. On a device index_check.h checks them.
 struct LabelCheck {
   int64_t bad_row = -1;  // the first row whose label is neither; -1: none
   int64_t counted = 0;   // rows whose label is not ignored
 };
 LabelCheck check_labels(Cpu&, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored);
-LabelCheck check_labels(Cuda&, const int64_t* labels, int64_t rows, int64_t classes, int64_t ignored);
 
 // Labels [rows] (checked) and what they mean.
 struct HardTarget {

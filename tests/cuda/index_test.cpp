@@ -102,21 +102,6 @@ TEMPLATE_TEST_CASE("rows are added on the device in the order of the picks", "[c
         }
 }
 
-TEST_CASE("the first index out of range is found on the device", "[cuda][index]") {
-  std::vector<int64_t> index(5000, 8);
-  auto first = [&](int64_t limit) {
-    OnDevice<int64_t> there(index);
-    return find_out_of_range(cuda(0), there.data(), int64_t(index.size()), limit);
-  };
-  CHECK(first(9) == -1);
-  CHECK(first(8) == 0);
-  index[4999] = 9;
-  CHECK(first(9) == 4999);
-  index[3001] = -1, index[3002] = 100;
-  CHECK(first(9) == 3001);
-  CHECK(find_out_of_range(cuda(0), nullptr, 0, 9) == -1);
-}
-
 TEST_CASE("one-hot rows on the device", "[cuda][index]") {
   for (int64_t classes : {1, 3, 10})
     for (int64_t offset : {0, 1}) {
