@@ -5,7 +5,7 @@
 # default rate the CPU's own instruction sets are 1e-3 apart after two steps.
 . "$(dirname "$0")/common.sh"
 launcher=("${@:2}")
-run=(--data synthetic:32 --width 8 --batch 16 --workers 1 --threads 1 --eval-every 0 --seed 1 --lr 0.001)
+run=(--data synthetic:48 --width 8 --batch 16 --workers 1 --threads 1 --eval-every 0 --seed 1 --lr 0.001)
 
 device() { "${launcher[@]}" "$program" --device cuda "$@" >"$work/log" 2>&1 || fail "$*: $(cat "$work/log")"; }
 
