@@ -68,3 +68,10 @@ TEST_CASE("NT-Xent on the device keeps to its range at a tiny temperature", "[cu
   CHECK(nt_xent_errors<float>(33, 8, 0, 0.005).loss < 1e-5);
   CHECK(nt_xent_errors<bf16>(33, 8, 0, 0.005).loss < 1e-5);
 }
+
+TEST_CASE("NT-Xent on the device never holds a matrix of similarities", "[cuda][contrast]") {
+  const int64_t pairs = 1536;
+  const size_t before = device_scratch_held(cuda(0));
+  CHECK(nt_xent_errors<bf16>(pairs, 8, 0, 0.5).loss < 1e-5);
+  CHECK(device_scratch_held(cuda(0)) - before < size_t(4 * pairs * pairs));  // the matrix is four times this
+}
