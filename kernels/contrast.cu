@@ -27,6 +27,15 @@ enum class Kind {
   sigmoid,
 };
 
+constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
+constexpr float kLowest = -1e30f;  // below every logit, and finite: differences of tops are never NaN
+
+__device__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // softplus and logistic of x = v ln 2.
 __device__ float softplus(float v) {
   float e = exp2_fast(-fabsf(v));  // log(1 + e) loses e's last digits where e is small

@@ -17,14 +17,6 @@ namespace fovea::kernels::contrast {
 
 constexpr int kWarps = 4, kThreads = kWarps * kWarp;
 constexpr int kDepth = 128;
-constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
-constexpr float kLowest = -1e30f;  // below every logit, and finite: differences of tops are never NaN
-
-__device__ inline float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
 
 // One side of a matrix of similarities: rows of `dim` elements, those from `split` on elsewhere.
 template <class T>
