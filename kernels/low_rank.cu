@@ -114,6 +114,7 @@ __device__ float warp_sums(float (&v)[Count]) {
 
 // The blocks of a cluster, each in its place in the row. Without clusters there is one.
 __device__ void cluster_barrier() {
+  __syncwarp();
 #if __CUDA_ARCH__ >= 900
   asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
 #endif
@@ -178,14 +179,14 @@ __global__ void __launch_bounds__(kMergeThreads)
     float* tile = columns + turn * rows_at_once * ranks;
     for (int64_t first_rank = 0; first_rank < s.rank; first_rank += ranks) {
       if (!all_ranks) {
-        __syncthreads();
+        block_barrier();
         load_slab<N>(s, a, first_rank, ranks, first_col, layout.across, slab);
       }
       for (int i = threadIdx.x; i < rows_at_once * ranks; i += kMergeThreads) {
         const int64_t row = first + i / ranks, rank = first_rank + i % ranks;
         tile[i] = row < s.rows && rank < s.rank ? s.scale * b[row * s.rank + rank] : 0;
       }
-      __syncthreads();
+      block_barrier();
       for (int j = 0; j < ranks; j += kStep) {
         Pack<float, kStep> coefficients[kRows];
 #pragma unroll
@@ -215,7 +216,7 @@ __global__ void __launch_bounds__(kMergeThreads)
       const float sum = warp_sums(sums);
       if (lane % (kWarp / kRows) == 0)
         squares[(below * kRows + lane / (kWarp / kRows)) * layout.across + layout.side()] = sum;
-      __syncthreads();
+      block_barrier();
       if (int(threadIdx.x) < rows_at_once) {
         const int64_t row = first + threadIdx.x;
         float total = 0;
@@ -239,7 +240,7 @@ __global__ void __launch_bounds__(kMergeThreads)
         factors[threadIdx.x] = row < s.rows ? numbers.after[row] / norm : 0;
         if (row < s.rows && place == 0) numbers.norm[row] = norm;
       }
-      __syncthreads();
+      block_barrier();
     }
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
@@ -312,7 +313,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       const float f = inside && magnitude ? magnitude[row] / norm[row] : 1;
       columns[turn][threadIdx.x / kRanks][threadIdx.x % kRanks] = inside ? f * b[row * s.rank + rank] : 0;
     }
-    __syncthreads();
+    block_barrier();
 #pragma unroll
     for (int half = 0; half < kGradientRows; half += kHalf) {
       float row_products[kWarp];
@@ -346,7 +347,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       if (lane % (kWarp / kGradientRows) == 0)
         dots[turn][below * kGradientRows + lane / (kWarp / kGradientRows)][side] = dot;
     }
-    __syncthreads();
+    block_barrier();
     if (threadIdx.x < kRowsAtOnce * kRanks) {
       const int i = threadIdx.x / kRanks, j = threadIdx.x % kRanks;
       const int64_t row = first + i, rank = first_rank + j;
@@ -362,13 +363,13 @@ __global__ void __launch_bounds__(kThreads, 1)
     }
   }
   // The warps of a column below each other; the slab's memory is free after the barrier.
-  __syncthreads();
+  block_barrier();
 #pragma unroll
   for (int j = 0; j < kRanks; ++j)
     if (below > 0)
       store_pack(slab + j * kWidth + side * kWarp * N + lane * 4,
                  Pack<float, 4>{sums[j][0], sums[j][1], sums[j][2], sums[j][3]});
-  __syncthreads();
+  block_barrier();
   if (below > 0) return;
   static_assert(kDown == 2);
 #pragma unroll

@@ -157,14 +157,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
 #pragma unroll
       for (int j = 0; j < N; ++j) shared[0][j][place] = moments[j].mean, shared[1][j][place] = moments[j].squares;
     }
-    __syncthreads();
+    block_barrier();
     if (threadIdx.y < half) {
 #pragma unroll
       for (int j = 0; j < N; ++j)
         moments[j] = joined(count, moments[j], counts[place], {shared[0][j][place], shared[1][j][place]});
       count += counts[place];
     }
-    __syncthreads();
+    block_barrier();
   }
   if (threadIdx.y == 0 && at.inside()) {
     float mean[N], square[N];

@@ -1,9 +1,15 @@
 #pragma once
 
-// Shared by kernels/norm*.cu: what belongs to columns.
+// Shared by kernels/{norm*,low_rank}.cu: what belongs to columns.
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {
+
+// __syncthreads() of whole warps: lanes that come out of a branch or a loop before the others wait for these first.
+__device__ inline void block_barrier() {
+  __syncwarp();
+  __syncthreads();
+}
 
 // N neighbouring numbers of p, `otherwise` each if p is null. N is 1, or a multiple of 4 and p aligned to 16 bytes.
 template <int N>
@@ -45,7 +51,7 @@ __device__ void share_columns(float (*shared)[N][kLanes], Arrays&... arrays) {
     ++i;
   };
   if (threadIdx.y == 0) (write(arrays), ...);
-  __syncthreads();
+  block_barrier();
   i = 0;
   (read(arrays), ...);
 }
@@ -57,7 +63,7 @@ __device__ void sum_over_y(double (&values)[Count]) {
   __shared__ double shared[Count][kWarp][kWarp + 1];
 #pragma unroll
   for (int i = 0; i < Count; ++i) shared[i][threadIdx.y][threadIdx.x] = values[i];
-  __syncthreads();
+  block_barrier();
 #pragma unroll
   for (int i = 0; i < Count; ++i) values[i] = warp_reduce(shared[i][threadIdx.x][threadIdx.y]);
 }
@@ -72,12 +78,12 @@ __device__ void sum_columns(float (&a)[N], float (&b)[N], float (&shared)[2][N][
 #pragma unroll
       for (int j = 0; j < N; ++j) shared[0][j][place] = a[j], shared[1][j][place] = b[j];
     }
-    __syncthreads();
+    block_barrier();
     if (threadIdx.y < half) {
 #pragma unroll
       for (int j = 0; j < N; ++j) a[j] += shared[0][j][place], b[j] += shared[1][j][place];
     }
-    __syncthreads();
+    block_barrier();
   }
 }
 

@@ -72,7 +72,7 @@ __device__ float2 row_sums(float a, float b, float2* shared) {
   const unsigned warps = blockDim.x / kWarp;
   shared += threadIdx.y * warps;
   if (threadIdx.x % kWarp == 0) shared[threadIdx.x / kWarp] = v;
-  __syncthreads();
+  block_barrier();
   v = shared[0];
   for (unsigned i = 1; i < warps; ++i) v = add(v, shared[i]);
   return v;
