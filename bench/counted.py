@@ -8,7 +8,7 @@ and compiles the kernels for --architecture to read ptxas's report. Needs Python
 Nothing here is a time: the roofline is the least that an H100 could take at its data sheet's rates.
 
 The launcher is told by the environment variable --counters-variable where to write its counters, a JSON file
-    {"launches": [{"kernel": MANGLED, "grid": [x, y, z], "block": [x, y, z], "smem": dynamic bytes, "lane_instr": n,
+    {"launches": [{"kernel": MANGLED, "grid": [x, y, z], "block": [x, y, z], "smem": bytes a block has, "lane_instr": n,
                    "mix": {"fma32": lanes, ...}, "mma_flop": {"f16_bf16": n, "tf32": n, ...},
                    "global_load": {"sectors": n, "useful_bytes": n}, "global_store": the same,
                    "footprint_bytes": {"read": n, "written": n}, "shared": {"wavefronts": n, "conflict_free": n}}, ...]}
@@ -40,7 +40,7 @@ def run(command, **more):
 
 
 def compiled_source(command, architecture):
-    """{kernel: [registers, spilled bytes, static shared memory]} of one source, from ptxas."""
+    """{kernel: [registers, spilled bytes]} of one source, from ptxas."""
     words = shlex.split(command["command"])
     words = iter(words[[os.path.basename(w) for w in words].index("nvcc"):])  # without a compiler cache in front
     kept = []
@@ -53,9 +53,7 @@ def compiled_source(command, architecture):
     out = {}
     for part in run(kept, cwd=command["directory"]).split("Compiling entry function '")[1:]:
         spills = re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", part)
-        shared = re.search(r"(\d+) bytes smem", part)
-        out[part.split("'")[0]] = [int(re.search(r"Used (\d+) registers", part)[1]), int(spills[1]) + int(spills[2]),
-                                   int(shared[1]) if shared else 0]
+        out[part.split("'")[0]] = [int(re.search(r"Used (\d+) registers", part)[1]), int(spills[1]) + int(spills[2])]
     return out
 
 
@@ -78,8 +76,17 @@ def resources(build, architecture, kernels):
             print("# ptxas %s" % os.path.basename(command["file"]), file=sys.stderr, flush=True)
             cache[key] = compiled_source(command, architecture)
             json.dump(cache, open(cache_path, "w"))
-        out.update(cache[key])
+        out.update({stable(name): figures for name, figures in cache[key].items()})
     return out
+
+
+def stable(mangled):
+    """A kernel's name with the source's for an unnamed namespace, whose own name differs from compilation to compilation."""
+    while match := re.search(r"(\d+)(_GLOBAL__N__)", mangled):
+        end = match.start(2) + int(match[1])
+        source = re.search(r"_\d+_([a-z]\w*?_cu)_", mangled[match.start(2):end])
+        mangled = mangled[:match.start(1)] + (source[1] if source else "unnamed") + mangled[end:]
+    return mangled
 
 
 def occupancy(registers, shared, threads):
@@ -139,8 +146,8 @@ def ratio(a, b):
 def rows(case, flops, kernels, compiled):
     instructions = sum(c["lane_instr"] for c in kernels.values())
     for i, (name, c) in enumerate(kernels.items()):
-        registers, spills, static = compiled.get(name, (0, 0, 0))
-        shared = static + c["smem"]
+        registers, spills = compiled.get(stable(name), (0, 0))
+        shared = c["smem"]
         threads = c["block"][0] * c["block"][1] * c["block"][2]
         loads, stores = c["global_load"], c["global_store"]
         seconds, limit = bound(c)
