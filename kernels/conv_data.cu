@@ -55,13 +55,13 @@ __global__ __launch_bounds__(kGatherThreads, 2) void gather_kernel(GatherProduct
   for (int tile = 0; tile < kStages - 1; ++tile) load(tile);
   for (int tile = 0; tile < block.tiles; ++tile) {
     copy_async_wait<kStages - 2>();
-    __syncthreads();
+    block_barrier();
     load(tile + kStages - 1);
     const uint4* a = stages + tile % kStages * Tile::kStageChunks;
     warp.template add_rows<kGatherChunks>(a, a + kBlockM * kGatherChunks, warp_m, warp_n);
   }
   copy_async_wait<0>();
-  __syncthreads();
+  block_barrier();
 
   constexpr int kPitch = Tile::Warp::kStagePitch;
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * Tile::kM * kPitch;
@@ -126,7 +126,7 @@ __global__ void turn_kernel(const float* from, Line line_h, Line line_w, int k, 
     const bool inside = k0 + r < k && c0 + int(threadIdx.x) < c;
     square[r][threadIdx.x] = inside ? from[((int64_t(group) * k + k0 + r) * taps + tap) * c + c0 + threadIdx.x] : 0.0f;
   }
-  __syncthreads();
+  block_barrier();
   for (int r = threadIdx.y; r < kWarp; r += blockDim.y)
     if (c0 + r < c && k0 + int(threadIdx.x) < padded)
       to[((int64_t(group) * c + c0 + r) * taps + order) * padded + k0 + threadIdx.x] =

@@ -94,7 +94,7 @@ struct GatherBlock {
              axis_h.tap_first * p.weight_row + axis_w.tap_first * p.weight_column;
     tap.advance(int(threadIdx.x) % kGatherChunks * kVec, tap_columns, padded);
     own.advance(int(threadIdx.x) % kWarp * (4 / int(sizeof(T))), tap_columns, padded);
-    __syncthreads();
+    block_barrier();
   }
 
   // Starts the copies of the next tile: patches to a, weight to b, in swizzled rows.

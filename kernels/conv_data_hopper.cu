@@ -38,7 +38,7 @@ __global__ __launch_bounds__(kGatherThreads,
     copy_async_wait<kStages - 2>();
     hopper::wgmma_wait<0>();  // the buffer of the tile before may be filled again
     hopper::copies_fence();
-    __syncthreads();
+    block_barrier();
     const uint4* a = stages + tile % kStages * kStageChunks;
     const uint64_t first = hopper::tile_descriptor(a + group * (kTileChunks / 2));
     const uint64_t second = hopper::tile_descriptor(a + kTileChunks);
@@ -54,7 +54,7 @@ __global__ __launch_bounds__(kGatherThreads,
   hopper::wgmma_wait<0>();
   hopper::keep(sum);
   copy_async_wait<0>();
-  __syncthreads();
+  block_barrier();
 
   constexpr int kPitch = kSide + 8;  // of a staged row, in floats
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * 16 * kPitch;

@@ -12,6 +12,7 @@
 // Bytes: forward and gradient of the input read and write each image once, from memory; the gradient of the weight
 // reads x and dy once, 5 x 5 and 7 x 7 kernels once for each of their rows, mostly from the second-level cache.
 #include <fovea/kernels/device_scratch.h>
+#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/conv_cuda.cuh>
 
 namespace fovea::kernels::conv {
@@ -168,12 +169,12 @@ __global__ __launch_bounds__(kThreads) void weights_kernel(const T* x, const T* 
 #pragma unroll
   for (int tap = 0; tap < kRows * kColumns; ++tap) {
     Pack<float, kVec>& mine = sum[tap / kColumns][tap % kColumns];
-    __syncthreads();
+    block_barrier();
 #pragma unroll
     for (int e = 0; e < kVec; e += kWords)
 #pragma unroll
       for (int f = 0; f < kWords; ++f) shared[e / kWords][threadIdx.x][f] = mine[e + f];
-    __syncthreads();
+    block_barrier();
     if (sub != 0 || channel >= channels) continue;
     for (int other = 1; other < subs; ++other)
 #pragma unroll

@@ -2,6 +2,7 @@
 
 // Private to kernels/conv_*.cu: which elements of an image a row of the implicit matrix of a convolution reads.
 #include <fovea/kernels/conv.h>
+#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 #include <fovea/kernels/mma.cuh>
 

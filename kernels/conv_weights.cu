@@ -56,18 +56,18 @@ __global__ __launch_bounds__(kWeightThreads, 2) void weights_kernel(WeightProduc
   };
 #pragma unroll
   for (int step = 0; step < kStages - 1; ++step) {
-    if (step > 0) __syncthreads();
+    if (step > 0) block_barrier();
     load(step);
   }
   for (int step = 0; step < block.steps; ++step) {
     copy_async_wait<kStages - 2>();
-    __syncthreads();
+    block_barrier();
     load(step + kStages - 1);
     const uint4* a = stages + step % kStages * Tile::kStageChunks;
     warp.template add_columns<Tile::kPoints>(a, a + Tile::Block::kTileA, warp_m, warp_n);
   }
   copy_async_wait<0>();
-  __syncthreads();
+  block_barrier();
 
   constexpr int kPitch = Tile::Warp::kStagePitch;
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * Tile::kM * kPitch;

@@ -68,7 +68,7 @@ struct WeightBlock {
     right = tap.column * p.axis_w.step * p.pitch + tap.element;
     ahead = down * line + right;
     find(0);
-    __syncthreads();
+    block_barrier();
   }
 
   // Works out the points of a step; before a barrier and load(step).

@@ -33,14 +33,14 @@ __global__ __launch_bounds__(kWeightThreads,
   };
 #pragma unroll
   for (int step = 0; step < kStages - 1; ++step) {
-    if (step > 0) __syncthreads();
+    if (step > 0) block_barrier();
     load(step);
   }
   for (int step = 0; step < block.steps; ++step) {
     copy_async_wait<kStages - 2>();
     hopper::wgmma_wait<0>();  // the buffer of the step before may be filled again
     hopper::copies_fence();
-    __syncthreads();
+    block_barrier();
     const uint4* a = stages + step % kStages * kStageChunks;
     const uint64_t first = hopper::tile_descriptor(a + group * (Block::kTileA / 2));
     const uint64_t second = hopper::tile_descriptor(a + Block::kTileA);
@@ -55,7 +55,7 @@ __global__ __launch_bounds__(kWeightThreads,
   hopper::wgmma_wait<0>();
   hopper::keep(sum);
   copy_async_wait<0>();
-  __syncthreads();
+  block_barrier();
 
   constexpr int kPitch = kHopperSide + 8;  // of a staged row, in floats
   float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * 16 * kPitch;

@@ -1,15 +1,10 @@
 #pragma once
 
 // Shared by kernels/{norm*,low_rank}.cu: what belongs to columns.
+#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {
-
-// __syncthreads() of whole warps: lanes that come out of a branch or a loop before the others wait for these first.
-__device__ inline void block_barrier() {
-  __syncwarp();
-  __syncthreads();
-}
 
 // N neighbouring numbers of p, `otherwise` each if p is null. N is 1, or a multiple of 4 and p aligned to 16 bytes.
 template <int N>
