@@ -65,11 +65,7 @@ __global__ __launch_bounds__(kGatherThreads,
 
 // Whether the kernel has a body: its points are static shared memory.
 bool compiled_for_hopper() {
-  static const bool compiled = [] {
-    cudaFuncAttributes attributes;
-    FOVEA_CUDA_CHECK(cudaFuncGetAttributes(&attributes, hopper_gather_kernel));
-    return attributes.sharedSizeBytes > 0;
-  }();
+  static const bool compiled = hopper::has_body(hopper_gather_kernel);
   return compiled;
 }
 

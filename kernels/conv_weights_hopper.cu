@@ -66,11 +66,7 @@ __global__ __launch_bounds__(kWeightThreads,
 
 // Whether the kernel has a body: its points are static shared memory.
 bool compiled_for_hopper() {
-  static const bool compiled = [] {
-    cudaFuncAttributes attributes;
-    FOVEA_CUDA_CHECK(cudaFuncGetAttributes(&attributes, hopper_weights_kernel));
-    return attributes.sharedSizeBytes > 0;
-  }();
+  static const bool compiled = hopper::has_body(hopper_weights_kernel);
   return compiled;
 }
 

@@ -153,4 +153,12 @@ inline CUtensorMap tensor_map(const void* base, int64_t cols, int64_t rows, int6
   return map;
 }
 
+// On the host: whether `kernel`, whose body is for sm_90a alone and has static shared memory, was compiled with it.
+template <class Kernel>
+bool has_body(Kernel* kernel) {
+  cudaFuncAttributes attributes;
+  FOVEA_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
+  return attributes.sharedSizeBytes > 0;
+}
+
 }  // namespace fovea::kernels::hopper

@@ -173,11 +173,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 // Whether the kernel has a body: its barriers are static shared memory.
 bool compiled_for_hopper() {
-  static const bool compiled = [] {
-    cudaFuncAttributes attributes;
-    FOVEA_CUDA_CHECK(cudaFuncGetAttributes(&attributes, hopper_kernel<false, false, 128>));
-    return attributes.sharedSizeBytes > 0;
-  }();
+  static const bool compiled = hopper::has_body(hopper_kernel<false, false, 128>);
   return compiled;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ostream>
 #include <vector>
 
 #include <fovea/core/ops/conv.h>
@@ -12,18 +11,11 @@
 #include <fovea/kernels/random.h>
 
 #include "support/catch.h"
+#include "support/conv_shape.h"
 #include "support/op_cases.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
-
-namespace fovea::kernels {
-static std::ostream& operator<<(std::ostream& out, const Conv2dShape& s) {
-  return out << s.n << "x" << s.h << "x" << s.w << "x" << s.c << " -> " << s.k << ", kernel " << s.kh << "x" << s.kw
-             << ", stride " << s.stride_h << "x" << s.stride_w << ", padding " << s.pad_h << "x" << s.pad_w
-             << ", dilation " << s.dilation_h << "x" << s.dilation_w << ", groups " << s.groups;
-}
-}  // namespace fovea::kernels
 
 namespace {
 

@@ -1,7 +1,6 @@
 #include <fovea/kernels/conv.h>
 
 #include <cmath>
-#include <ostream>
 #include <type_traits>
 #include <vector>
 
@@ -10,17 +9,10 @@
 #include <fovea/kernels/scratch.h>
 
 #include "support/catch.h"
+#include "support/conv_shape.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
-
-namespace fovea::kernels {
-static std::ostream& operator<<(std::ostream& out, const Conv2dShape& s) {
-  return out << s.n << "x" << s.h << "x" << s.w << "x" << s.c << " -> " << s.k << ", kernel " << s.kh << "x" << s.kw
-             << ", stride " << s.stride_h << "x" << s.stride_w << ", padding " << s.pad_h << "x" << s.pad_w
-             << ", dilation " << s.dilation_h << "x" << s.dilation_w << ", groups " << s.groups;
-}
-}  // namespace fovea::kernels
 
 namespace {
 
