@@ -3,12 +3,9 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
 #include <fovea/losses/cross_view.h>
+#include <fovea/losses/full_precision.h>
 
 namespace fovea::losses {
-
-static Tensor in_f32(const Tensor& t) {
-  return t.dtype() == Dtype::bf16 ? t.to(Dtype::f32) : t;
-}
 
 Dino::Dino(int64_t outputs, const DinoOptions& options) : centre(Tensor::zeros({outputs})), options_(options) {
   check(options.student_temperature > 0 && options.centre_momentum >= 0 && options.centre_momentum <= 1,
@@ -23,14 +20,14 @@ Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t vi
   Tensor targets;
   {
     NoGrad no_grad;
-    const Tensor logits = in_f32(teacher.detach());
+    const Tensor logits = full_precision(teacher.detach());
     targets = softmax((logits - centre.value.to(logits.dtype())) / teacher_temperature);
     if (training()) {  // the targets are made, so nothing reads the old centre any more
       mul_(centre.value, options_.centre_momentum);
       add_(centre.value, mean(logits, {0}).to(centre.value.dtype()), 1 - options_.centre_momentum);
     }
   }
-  return cross_view(in_f32(student) / options_.student_temperature, targets, views);
+  return cross_view(full_precision(student) / options_.student_temperature, targets, views);
 }
 
 std::string Dino::describe() const {

@@ -3,6 +3,7 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
 #include <fovea/losses/cross_view.h>
+#include <fovea/losses/full_precision.h>
 
 namespace fovea::losses {
 
@@ -16,7 +17,7 @@ Tensor swav(const Tensor& scores, int64_t views, const Tensor& queued, const Swa
                               queued.size(0) % options.codes == 0 && queued.device() == scores.device()),
         "swav: want queued scores [{} Q, {}] on {}, got {} on {}", options.codes, scores.size(1), scores.device(),
         queued.defined() ? queued.shape() : Shape{}, queued.defined() ? queued.device() : scores.device());
-  const Tensor fine = scores.dtype() == Dtype::bf16 ? scores.to(Dtype::f32) : scores;
+  const Tensor fine = full_precision(scores);
   const int64_t n = scores.size(0) / views, waiting = queued.defined() ? queued.size(0) / options.codes : 0;
   std::vector<Tensor> codes;
   {
