@@ -7,18 +7,13 @@
 
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/pair_losses.h"
 
 using namespace fovea;
 using namespace fovea::testing;
 using losses::nt_xent;
 
 namespace {
-
-Tensor eye(int64_t n) {
-  Tensor t = Tensor::zeros({n, n});
-  for (int64_t i = 0; i < n; ++i) t.data<float>()[i * n + i] = 1;
-  return t;
-}
 
 // The definition, written with ops that keep the whole matrix of similarities.
 Tensor reference(const Tensor& z0, const Tensor& z1, double temperature) {

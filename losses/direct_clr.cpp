@@ -1,0 +1,21 @@
+#include <fovea/losses/direct_clr.h>
+
+#include <cmath>
+
+#include <fovea/core/check.h>
+#include <fovea/core/ops/shape.h>
+#include <fovea/losses/clip.h>
+#include <fovea/losses/pairs.h>
+
+namespace fovea::losses {
+
+Tensor direct_clr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature) {
+  check_pairs("direct_clr", r0, r1, 1);
+  check(channels > 0 && channels <= r0.size(1), "direct_clr: want from 1 to {} channels, got {}", r0.size(1), channels);
+  check(temperature > 0, "direct_clr: want a temperature above 0, got {}", temperature);
+  const Dtype wide = r0.dtype() == Dtype::f64 ? Dtype::f64 : Dtype::f32;
+  return clip_loss(slice(r0, 1, 0, channels), slice(r1, 1, 0, channels),
+                   Tensor::full({}, -std::log(temperature), wide, r0.device()));
+}
+
+}  // namespace fovea::losses

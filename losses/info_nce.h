@@ -1,0 +1,23 @@
+#pragma once
+
+#include <fovea/core/ops/loss.h>
+
+namespace fovea::losses {
+
+// InfoNCE against a queue (van den Oord et al., 2018, arXiv:1807.03748; in this form MoCo, He et al., 2020,
+// arXiv:1911.05722):
+//
+//   Tensor info_nce(const Tensor& query, const Tensor& key, const Tensor& queue, double temperature);
+//
+// query, key [N, D]: row i of one is the positive of row i of the other; queue [K, D], constants: everyone's negatives.
+// With every row divided by its length,
+//
+//   loss = 1 / N  sum_i  -log( e_i / (e_i + sum_k exp(query_i . queue_k / t)) ),  e_i = exp(query_i . key_i / t)
+//
+// a scalar; the gradient flows into query and, where it is wanted, into key. The temperature t is above 0: 0.07 in MoCo
+// v1, 0.2 in v2. Logits that say nothing give log(K + 1), which is what a network scores that has learnt nothing; K
+// negatives at right angles to a query that is its key give log(1 + K exp(-1 / t)). Memory grows with (N + K) * D: no
+// matrix of similarities is kept.
+using fovea::info_nce;
+
+}  // namespace fovea::losses
