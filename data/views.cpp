@@ -51,7 +51,7 @@ Image make_view(const ViewPlan& plan, int size, const Source& source) {
   return image;
 }
 
-View::View(const Recipe& recipe) : size_(recipe.size) {
+View::View(const Recipe& recipe) : size_(recipe.size), recipe_(std::make_shared<Recipe>(recipe)) {
   check(recipe.size > 0, "View: want a positive size, got {}", recipe.size);
   draw_ = [recipe](int width, int height, Rng& rng) { return draw_view(recipe, width, height, rng); };
 }
@@ -77,6 +77,18 @@ std::vector<Image> Views::operator()(const Source& source, Rng& rng) const {
   images.reserve(views_.size());
   for (const View& view : views_) images.push_back(view(shared, rng));
   return images;
+}
+
+Views Views::with(const std::function<void(Recipe&)>& change) const {
+  std::vector<View> out;
+  for (const View& view : views_) {
+    out.push_back(view);
+    if (!view.recipe()) continue;
+    Recipe recipe = *view.recipe();
+    change(recipe);
+    out.back() = View(recipe);
+  }
+  return Views(std::move(out));
 }
 
 static Views repeated(const Recipe& recipe, int count) {

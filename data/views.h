@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include <fovea/data/transforms.h>
@@ -58,11 +59,14 @@ class View {
   }
   // Null if the view is a function of images.
   const Draw& draw() const { return draw_; }
+  // Null unless the view was made of a recipe.
+  const Recipe* recipe() const { return recipe_.get(); }
 
  private:
   int size_;
   Draw draw_;
   std::function<Image(const Source&, Rng&)> make_;
+  std::shared_ptr<const Recipe> recipe_;
 };
 
 // Turns one source into k images. Views of one size stand together (multi-crop: global views first, then local ones): a
@@ -75,6 +79,8 @@ class Views {
   // The number of views in each group of one size.
   const std::vector<int>& groups() const { return groups_; }
   std::vector<Image> operator()(const Source& source, Rng& rng) const;
+  // The same views, those that are made of recipes of changed ones.
+  Views with(const std::function<void(Recipe&)>& change) const;
 
  private:
   std::vector<View> views_;

@@ -14,44 +14,29 @@
 #include <fovea/losses/nt_xent.h>
 #include <fovea/models/simclr.h>
 
-#include "common/run.h"
+#include "common/training.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
   const examples::About about{
-      "simclr", "SimCLR", "A Simple Framework for Contrastive Learning of Visual Representations (Chen et al., 2020)"};
-  float temperature = 0.5f, strength = 0.5f, min_scale = 0.08f, weight_decay = 5e-4f;
-  const std::vector<examples::Flag> flags = {
-      {"--temperature", "of NT-Xent", &temperature, 1e-3, 100},
-      {"--strength", "of the colour jitter", &strength, 0, 2},
-      {"--min-scale", "of the random crops, as a share of the image's area", &min_scale, 0.01, 1},
-      {"--weight-decay", "of every parameter", &weight_decay, 0, 1}};
+      .method = "simclr",
+      .title = "SimCLR",
+      .paper = "A Simple Framework for Contrastive Learning of Visual Representations (Chen et al., 2020)",
+      .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
+                  {"short", "--batch 128 --lr 0.24 --temperature 0.2 --strength 2"}}};
+  float temperature = 0.5f;
+  const std::vector<examples::Flag> flags = {{"--temperature", "of NT-Xent", &temperature, 1e-3, 100}};
 
-  return examples::run(argc, argv, about, {}, flags, [&](const examples::Options& options) {
-    data::Split split = examples::open_data(options);
-    const int size = split.train->image_size();
-    const bool small = size <= 64;
-    const data::Recipe recipe{.size = size,
-                              .scale = {min_scale, 1},
-                              .jitter = {0.8f * strength, 0.8f * strength, 0.8f * strength, 0.2f * strength},
-                              .blur = small ? 0.0f : 0.5f};
-    data::Loader loader = examples::training_loader(options, split.train, data::Views({recipe, recipe}));
-
-    manual_seed(uint64_t(options.seed));
-    models::SimClr model(models::resnet18({.width = options.width, .cifar_stem = small}));
-    model.to(options.device);
-    nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = weight_decay, .norms_and_biases = true}),
-                      {.momentum = 0.9});
-
-    examples::Evaluator evaluator(
-        options, model, [&](const Tensor& x) { return model.backbone(x); }, split);
-    examples::fit(options, loader, model, optimizer, evaluator, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor z = model(batch.groups[0]);  // [2N, 128]: first views, then second views
+  return examples::run(argc, argv, about, {.decay_all = true}, flags, [&](const examples::Options& options) {
+    examples::Training training(options);
+    models::SimClr model(training.backbone());
+    training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
+      Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
+      Tensor z = model.projector(h);                             // [2N, 128]
       Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
       run.watch(z0, z1);
       return losses::nt_xent(z0, z1, temperature);
     });
-    examples::report(options, loader, model.backbone, evaluator);
   });
 }

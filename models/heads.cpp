@@ -16,15 +16,25 @@ nn::Sequential make_head(const std::vector<HeadLayer>& layers, Generator& genera
           layer.in);
     head.append(nn::Linear({.in = layer.in, .out = layer.out, .bias = layer.bias}, generator));
     if (layer.batch_norm) head.append(nn::BatchNorm1d({.features = layer.out, .affine = layer.affine}));
+    if (layer.layer_norm) head.append(nn::LayerNorm({.features = layer.out}));
     if (layer.relu) head.append(nn::ReLU());
+    if (layer.gelu) head.append(nn::GELU());
   }
   return head;
 }
 
-nn::Sequential simclr_head(int64_t in, int64_t hidden, int64_t out, Generator& generator) {
-  return make_head(
-      {{.in = in, .out = hidden, .batch_norm = true, .relu = true}, {.in = hidden, .out = out, .batch_norm = true}},
-      generator);
+nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last, Generator& generator) {
+  check(widths.size() >= 2, "mlp_head: want two widths at least, got {}", widths.size());
+  std::vector<HeadLayer> layers;
+  for (size_t i = 1; i < widths.size(); ++i) {
+    const bool hidden = i + 1 < widths.size();
+    layers.push_back({.in = widths[i - 1],
+                      .out = widths[i],
+                      .batch_norm = hidden || last != LastNorm::none,
+                      .relu = hidden,
+                      .affine = hidden || last != LastNorm::batch_norm_without_affine});
+  }
+  return make_head(layers, generator);
 }
 
 }  // namespace fovea::models

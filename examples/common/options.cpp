@@ -1,9 +1,12 @@
 #include "common/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -77,6 +80,7 @@ std::vector<Flag> data_flags(Options& o, std::string& device) {
   return {
       {"--data", "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or synthetic[:N]", &o.data},
       {"--limit", "use the first N training images (0: all)", &o.limit, 0, kMany},
+      {"--backbone", "resnet18, resnet34 or resnet50", &o.backbone},
       {"--width", "channels of the backbone's first stage", &o.width, 1, 1024},
       {"--seed", "of weights, order and augmentations", &o.seed, 0, kMany},
       {"--bf16", "run matrix products and convolutions in bfloat16", &o.bf16},
@@ -93,8 +97,15 @@ std::vector<Flag> training_flags(Options& o) {
       {"--epochs", "passes over the training images", &o.epochs, 1, 1e6},
       {"--steps", "train for N steps instead of --epochs (0: off)", &o.steps, 0, kMany},
       {"--batch", "images a step", &o.batch, 2, 1 << 20},
-      {"--lr", "peak learning rate", &o.lr, kAboveZero, 1e4},
+      {"--lr", "peak learning rate; the default is for 256 images and grows with --batch", &o.lr, kAboveZero, 1e4},
+      {"--optimizer", "sgd, lars, lars-lightly, adam or adamw", &o.optimizer},
+      {"--weight-decay", "of weights", &o.weight_decay, 0, 1},
+      {"--decay-all", "weight decay for biases and norms too", &o.decay_all},
       {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--views", "whose augmentations: simclr, byol, simsiam, mocov1, swav, dino, smog, vicreg or vicregl", &o.views},
+      {"--strength", "factor on their colour jitter", &o.strength, 0, 10},
+      {"--min-scale", "smallest global crop, as a share of the image's area (0: theirs)", &o.min_scale, 0, 1},
+      {"--blur", "factor on their blur's probability (below 0: 1 for images above 64 pixels, else 0)", &o.blur, -1, 10},
       {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.cuda_graph, 0, 0, false},
       {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
       {"--out", "the run's folder", &o.out, 0, 0, false},
@@ -127,6 +138,27 @@ void adopt(const std::string& folder, const std::string& method, const std::vect
   if (!differences.empty()) usage("--resume: the run in {} was started with other options: {}", folder, differences);
 }
 
+// The command line with the preset's flags in front.
+std::vector<std::string> arguments_of(int argc, const char* const* argv, const About& about) {
+  std::vector<std::string> out(argv + 1, argv + argc);
+  std::string name;
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (out[i] == "--preset" && i + 1 < out.size()) name = out[i + 1];
+    if (out[i].starts_with("--preset=")) name = out[i].substr(9);
+  }
+  if (name.empty()) return out;
+  std::string known;
+  for (const auto& [preset, flags] : about.presets) {
+    if (preset == name) {
+      std::istringstream words(flags);
+      out.insert(out.begin(), std::istream_iterator<std::string>(words), {});
+      return out;
+    }
+    known.append(known.empty() ? "" : " or ").append(preset);
+  }
+  usage("--preset: want {}, got {}", known.empty() ? "none, as there are no presets" : known, name);
+}
+
 }  // namespace
 
 bool parse(int argc, const char* const* argv, const About& about, Options& options, std::vector<Flag> flags) {
@@ -136,7 +168,16 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
 
   std::string device = options.device.is_cpu() ? "cpu" : "cuda";
   std::vector<Flag> all = data_flags(options, device);
-  const std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
+  std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
+  if (!about.presets.empty()) {
+    std::string names, footer = "Presets:";
+    for (const auto& [name, words] : about.presets) {
+      names.append(names.empty() ? "" : " or ").append(name);
+      footer.append("\n  ").append(name).append(": ").append(words);
+    }
+    training.push_back({"--preset", "settings by name: " + names + " (below)", &options.preset, 0, 0, false});
+    app.footer(footer + "\n");
+  }
   all.insert(all.end(), training.begin(), training.end());
   all.insert(all.end(), flags.begin(), flags.end());
   std::vector<CLI::Option*> parsed;
@@ -144,9 +185,9 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     parsed.push_back(std::visit(
         [&]<class T>(T* value) {
           if constexpr (std::is_same_v<T, bool>)
-            return app.add_flag(flag.name, *value, flag.help);
+            return app.add_flag(flag.name, *value, flag.help)->take_last();
           else
-            return app.add_option(flag.name, *value, flag.help)->capture_default_str();
+            return app.add_option(flag.name, *value, flag.help)->capture_default_str()->take_last();
         },
         flag.value));
   std::string resume_folder;
@@ -156,8 +197,10 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
                  ->expected(0, 1)
                  ->type_name("[DIR]");
 
+  std::vector<std::string> arguments = arguments_of(argc, argv, about);
   try {
-    app.parse(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(arguments);
   } catch (const CLI::Success& e) {  // --help and --version
     app.exit(e);
     return false;
@@ -183,6 +226,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     options.out = folder;
     for (const Flag& flag : all) check_range(flag);
   }
+  if (about.trains && !options.resume && app.get_option("--lr")->count() == 0) options.lr *= float(options.batch) / 256;
   if (options.out.empty()) usage("--out: want a folder");
   if (device == "cuda")
     options.device = Device::cuda();

@@ -19,11 +19,20 @@ struct Options {
   int epochs = 10;
   int steps = 0;  // train for N steps instead; 0: for the epochs
   int batch = 256;
-  float lr = 0.06f;
-  float clip = 0;    // largest norm of all gradients together; 0: no limit
-  float warmup = 0;  // share of the run over which the learning rate rises linearly
-  int width = 64;    // channels of the backbone's first stage
-  int workers = 2;   // threads that load and augment images
+  float lr = 0.06f;               // as a default for 256 images: without --lr it grows with --batch
+  std::string optimizer = "sgd";  // sgd or lars (momentum 0.9), lars-lightly, adam, adamw
+  float weight_decay = 5e-4f;
+  bool decay_all = false;  // weight decay for biases and norms too
+  float clip = 0;          // largest norm of all gradients together; 0: no limit
+  float warmup = 0;        // share of the run over which the learning rate rises linearly
+  std::string backbone = "resnet18";
+  int width = 64;                // channels of the backbone's first stage
+  std::string views = "simclr";  // whose augmentations (data/views.h)
+  float strength = 1;            // factor on their colour jitter
+  float min_scale = 0;           // smallest global crop, as a share of the image's area; 0: theirs
+  float blur = -1;               // factor on their blur's probability; below 0: 1, but 0 for images up to 64 pixels
+  std::string preset = {};
+  int workers = 2;  // threads that load and augment images
   int seed = 0;
   int threads = 0;  // threads that compute; 0: OpenMP's choice
   Device device = Device::cpu();
@@ -37,12 +46,12 @@ struct Options {
 
   // Filled in by parse(): how the program was called, who runs, and every flag's final value as text, in the order of
   // --help.
-  std::string program, method, title, paper;
+  std::string program = {}, method = {}, title = {}, paper = {};
   struct Value {
     std::string flag, text;
     bool identity = true;  // a run cannot be resumed with another value
   };
-  std::vector<Value> values;
+  std::vector<Value> values = {};
 };
 
 // A flag of an example's own, for a hyperparameter that people sweep: {"--temperature", "of NT-Xent", &temperature}.
@@ -60,6 +69,8 @@ struct About {
   std::string title;   // "SimCLR"
   std::string paper;   // "A Simple Framework for Contrastive Learning of Visual Representations (Chen et al., 2020)"
   bool trains = true;  // false: a tool without the flags of training (--epochs, --out, --resume, ...)
+  // --preset NAME: flags by that name, before those of the command line, which win.
+  std::vector<std::pair<std::string, std::string>> presets = {};
 };
 
 // A command line that makes no sense; what() names the flag.

@@ -135,6 +135,15 @@ data::Loader training_loader(const Options& options, data::DatasetPtr dataset, d
                            options.device)};
 }
 
+const Run::Position& Run::position() const {
+  check(position_.has_value(), "this method's loss depends on the step: want a run without --cuda-graph");
+  return *position_;
+}
+
+Tensor Run::features(models::Backbone& backbone, const Tensor& x) {
+  return backbone(x);
+}
+
 void Run::watch(const Tensor& z0, const Tensor& z1) {
   if (!logging) return;
   auto [positive, negative] = nn::view_similarities(z0, z1);
@@ -150,7 +159,7 @@ void Run::log(const std::string& name, double value) {
 }
 
 void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
-         Evaluator& evaluator, const Loss& loss) {
+         Evaluator& evaluator, const Loss& loss, const std::function<void(const Run::Position&)>& before) {
   const fs::path folder = options.out, checkpoint = folder / kCheckpointFile;
   const int64_t steps = total_steps(options, loader), per_epoch = loader.steps();
   const std::vector<Tensor> parameters = model.parameters();
@@ -235,11 +244,9 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
     while (!batch) batch = batches.next();  // between two epochs
     interval.waiting += loader.wait_seconds() - waited;
 
-    Run run{.step = step,
-            .steps = steps,
-            .epoch = double(step) / double(per_epoch),
-            .logging = step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps,
-            .logged = {}};
+    const Run::Position position{step, steps, double(step) / double(per_epoch)};
+    Run run(position, step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps);
+    if (before) before(position);
     double lr =
         options.lr *
         nn::warmup_cosine(step, steps, {.warmup = int64_t(std::lround(options.warmup * double(steps))), .end = 0});

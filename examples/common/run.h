@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fovea/data/loader.h>
+#include <fovea/models/backbone.h>
 #include <fovea/nn/module.h>
 #include <fovea/nn/optim.h>
 
@@ -23,10 +25,21 @@ data::Loader training_loader(const Options& options, data::DatasetPtr dataset, d
 // Where a run stands when the loss of a step is computed, and what the loss leaves for the log.
 class Run {
  public:
-  int64_t step = 0, steps = 0;  // this step counts from 0
-  double epoch = 0;             // passes over the data so far
-  bool logging = false;         // this step's numbers go into metrics.jsonl
-  double progress() const { return steps > 0 ? double(step) / double(steps) : 0; }
+  struct Position {
+    int64_t step = 0, steps = 0;  // this step counts from 0
+    double epoch = 0;             // passes over the data so far
+  };
+  // Without a position: a step that is being recorded to be replayed at others.
+  explicit Run(std::optional<Position> position = {}, bool logs = false) : logging(logs), position_(position) {}
+
+  // The trained network's features of some of the batch's images, [rows of x, features()]: backbone(x).
+  Tensor features(models::Backbone& backbone, const Tensor& x);
+
+  // These throw Error while a CUDA graph is recorded: what the host computes from them would be that of one step for
+  // ever.
+  int64_t step() const { return position().step; }
+  int64_t steps() const { return position().steps; }
+  double epoch() const { return position().epoch; }
 
   // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities. Costs
   // nothing on steps that are not logged.
@@ -34,7 +47,12 @@ class Run {
   // Logs a number of the method's own.
   void log(const std::string& name, double value);
 
+  const bool logging;  // this step's numbers go into metrics.jsonl
   std::vector<std::pair<std::string, double>> logged;
+
+ private:
+  const Position& position() const;
+  std::optional<Position> position_;
 };
 
 using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
@@ -46,9 +64,9 @@ using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
 // with the same number of threads every later loss is the same to the bit. Throws Error when a loss is not finite,
 // naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
 // Ctrl-C. On a device nothing waits for a step but its log line: losses are read on logged steps alone, and between
-// them --cuda-graph replays the step.
+// them --cuda-graph replays the step. `before` is called on the host before every step.
 void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
-         Evaluator& evaluator, const Loss& loss);
+         Evaluator& evaluator, const Loss& loss, const std::function<void(const Run::Position&)>& before = {});
 
 // Measures the trained network beside its baselines, prints the table, and leaves backbone.safetensors, summary.json
 // and report.html in the run's folder. `views` are what the loader made of the images.

@@ -62,6 +62,29 @@ TEST_CASE("flags set options and the example's own variables", "[examples]") {
   CHECK(text("--temperature") == "0.1");
 }
 
+TEST_CASE("without --lr the learning rate grows with the batch", "[examples]") {
+  CHECK(parsed({"--batch", "64"}).options.lr == Approx(0.015));
+  CHECK(parsed({"--batch", "64", "--lr", "0.1"}).options.lr == 0.1f);
+}
+
+TEST_CASE("a preset stands for flags, and those beside it win", "[examples]") {
+  About about = kAbout;
+  about.presets = {{"short", "--epochs 3 --lr 0.5 --bf16"}, {"long", "--epochs 800"}};
+  auto with = [&](std::vector<const char*> arguments) {
+    Options options;
+    arguments.insert(arguments.begin(), "demo");
+    parse(int(arguments.size()), arguments.data(), about, options);
+    return options;
+  };
+  CHECK(with({"--preset", "long"}).epochs == 800);
+  Options options = with({"--epochs", "5", "--preset=short"});
+  CHECK(options.epochs == 5);
+  CHECK(options.lr == 0.5f);
+  CHECK(options.bf16);
+  CHECK(options.preset == "short");
+  CHECK_THROWS_WITH(with({"--preset", "medium"}), Catch::Contains("want short or long, got medium"));
+}
+
 TEST_CASE("nonsense on the command line is refused by the flag's name", "[examples]") {
   auto refuses = [](std::vector<const char*> arguments, const std::string& words) {
     INFO(words);

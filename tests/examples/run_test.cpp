@@ -73,7 +73,7 @@ TEST_CASE("a run that was stopped and resumed has every loss of one that was not
   Trial{whole.path()}();
   Trial stopped(parts.path());
   stopped.twist = [](const Tensor& loss, Net&, Run& run) {
-    if (run.step == 1 || run.step == 5) std::raise(SIGINT);
+    if (run.step() == 1 || run.step() == 5) std::raise(SIGINT);
     return loss;
   };
   CHECK_THROWS_WITH(stopped(), Catch::Contains("step 2 of 11") && Catch::Contains("--resume " + parts.path().string()));
@@ -94,7 +94,7 @@ TEST_CASE("a run that was killed after its last checkpoint repeats the lost step
   Trial killed(parts.path());
   struct Killed {};
   killed.twist = [](const Tensor& loss, Net&, Run& run) {
-    if (run.step == 7) throw Killed();
+    if (run.step() == 7) throw Killed();
     return loss;
   };
   CHECK_THROWS_AS(killed(), Killed);
@@ -121,7 +121,7 @@ TEST_CASE("a loss that is not finite stops the run, names step and tensor and ke
   Trial trial(folder.path());
   SECTION("a bad weight") {
     trial.twist = [](const Tensor& loss, Net& net, Run& run) {
-      if (run.step != 6) return loss;
+      if (run.step() != 6) return loss;
       NoGrad no_grad;
       net.fc.weight.value.fill_(std::nan(""));
       return loss * std::nan("");
@@ -131,7 +131,7 @@ TEST_CASE("a loss that is not finite stops the run, names step and tensor and ke
   }
   SECTION("a bad statistic") {
     trial.twist = [](const Tensor& loss, Net& net, Run& run) {
-      if (run.step != 6) return loss;
+      if (run.step() != 6) return loss;
       net.bn.running_var.value.fill_(std::numeric_limits<double>::infinity());
       return loss * std::nan("");
     };
@@ -139,7 +139,7 @@ TEST_CASE("a loss that is not finite stops the run, names step and tensor and ke
   }
   SECTION("a bad gradient") {
     trial.twist = [](const Tensor& loss, Net&, Run& run) {
-      return run.step == 6 ? loss * std::numeric_limits<double>::infinity() : loss;
+      return run.step() == 6 ? loss * std::numeric_limits<double>::infinity() : loss;
     };
     CHECK_THROWS_WITH(trial(), Catch::Contains("inf at step 7") && Catch::Contains("the gradient of fc.weight"));
   }
@@ -156,7 +156,7 @@ TEST_CASE("weights that are not finite are not saved", "[examples]") {
   testing::TemporaryFolder folder;
   Trial trial(folder.path());
   trial.twist = [](const Tensor& loss, Net& net, Run& run) {
-    if (run.step == 7) {
+    if (run.step() == 7) {
       NoGrad no_grad;
       net.bn.running_mean.value.fill_(std::nan(""));
     }

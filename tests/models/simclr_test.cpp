@@ -1,97 +1,65 @@
 #include <fovea/models/simclr.h>
 
-#include <fovea/losses/nt_xent.h>
-#include <fovea/nn/checkpoint.h>
-#include <fovea/nn/optim.h>
-#include <fovea/nn/torch_state.h>
-
 #include "support/catch.h"
-#include "support/fixture.h"
+#include "support/method_cases.h"
 
 using namespace fovea;
 using namespace fovea::testing;
 
-namespace {
-
-models::SimClr small_simclr() {
-  return models::SimClr(models::ResNet(models::ResNetBlock::basic, {1, 1, 1, 1}, {.width = 4, .cifar_stem = true}), 16);
+TEST_CASE("a copied method computes what the first does and is left alone by its training", "[models]") {
+  const MethodCase& row = method_cases().front();
+  REQUIRE(row.name == "simclr");
+  MethodRun run(row);
+  auto& model = static_cast<models::SimClr&>(*run.method.model);
+  models::SimClr copy = model;
+  auto first_weight = [](models::SimClr& m) { return m.parameters().front().to_vector<float>(); };
+  Tensor x = randn({3, 16, 16, 3});
+  CHECK(copy(x).to_vector<float>() == model(x).to_vector<float>());
+  std::vector<float> before = first_weight(copy);
+  run.step();
+  CHECK(first_weight(copy) == before);
+  CHECK(first_weight(model) != before);
 }
 
-// The fixture's ten steps: two batches of two views, taken in turn.
-struct Run {
-  Fixture torch{"simclr_steps"};
-  models::SimClr model = small_simclr();
-  nn::Sgd optimizer;
-  int64_t step = 0;
-
-  Run()
-      : optimizer((nn::load_torch_state(model, torch.part("state")), nn::decay_groups(model, {.weight_decay = 5e-4})),
-                  {.lr = 0.005, .momentum = 0.9}) {}
-  Tensor view(int64_t number) {
-    int64_t at = 32 * number + 16 * (step % 2);
-    return (torch["views"].slice(at, at + 16).to(Dtype::f32) / 255 - 0.5) / 0.25;
-  }
-  double train() {
-    Tensor loss = losses::nt_xent(model(view(0)), model(view(1)), 0.5);
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.step();
-    ++step;
-    return loss.item();
-  }
-};
-
-}  // namespace
-
-TEST_CASE("ten SimCLR training steps follow PyTorch", "[models]") {
-  Run run;
-  std::vector<double> expected = run.torch["losses"].to_vector<double>();
-  REQUIRE(expected.size() == 10);
-  for (double loss : expected) CHECK(run.train() == Approx(loss).epsilon(1e-4));
-}
-
-TEST_CASE("a run that goes on from a checkpoint has the same losses to the bit", "[models]") {
-  TemporaryFolder folder;
-  Run first, second;
-  for (int i = 0; i < 3; ++i) first.train();
-  Generator generator(5, 40);
-  nn::save_checkpoint(folder / "last.safetensors",
-                      {&first.model, &first.optimizer, {{"data", &generator}}, {{"step", "3"}}});
-  Generator restored;
-  nn::Checkpoint checkpoint{&second.model, &second.optimizer, {{"data", &restored}}, {}};
-  nn::load_checkpoint(folder / "last.safetensors", checkpoint);
-  second.step = std::stoll(checkpoint.metadata.at("step"));
-  CHECK(restored.seed() == 5);
-  CHECK(restored.offset() == 40);
-  for (int i = 0; i < 3; ++i) CHECK(first.train() == second.train());
-}
-
-TEST_CASE("a copied method trains like the first and leaves it alone", "[models]") {
-  Run run;
-  models::SimClr copy = run.model;
-  std::vector<float> before = copy.backbone.conv1.weight.value.to_vector<float>();
-  double loss = run.train();
-  CHECK(copy.backbone.conv1.weight.value.to_vector<float>() == before);
-  CHECK(run.model.backbone.conv1.weight.value.to_vector<float>() != before);
-  run.step = 0;
-  CHECK(losses::nt_xent(copy(run.view(0)), copy(run.view(1)), 0.5).item() == loss);
+TEST_CASE("a backbone is what is put into it", "[models]") {
+  models::Backbone backbone = tiny_backbone();
+  CHECK(backbone.features() == 16);
+  CHECK(backbone.describe() == "ResNet");
+  CHECK(backbone.state().front().name == "conv1.weight");
+  CHECK(backbone.feature_map(randn({2, 16, 16, 3})).shape() == Shape{2, 2, 2, 16});
+  backbone.eval();
+  Tensor one = randn({1, 16, 16, 3}), two = concat({one, randn({1, 16, 16, 3})});
+  CHECK(relative_error(backbone(two).slice(0, 1), backbone(one)) < 1e-5);  // the batch's statistics do not matter
 }
 
 TEST_CASE("heads are built from one description", "[models]") {
-  CHECK(small_simclr().projector.str() == R"(Sequential(
-  (0): Linear(in=32, out=32, bias=false)
-  (1): BatchNorm1d(32, eps=1e-05, momentum=0.1)
+  CHECK(models::SimClr(tiny_backbone(), 8).projector.str() == R"(Sequential(
+  (0): Linear(in=16, out=16, bias=false)
+  (1): BatchNorm1d(16, eps=1e-05, momentum=0.1)
   (2): ReLU()
-  (3): Linear(in=32, out=16, bias=false)
-  (4): BatchNorm1d(16, eps=1e-05, momentum=0.1)
+  (3): Linear(in=16, out=8, bias=false)
+  (4): BatchNorm1d(8, eps=1e-05, momentum=0.1)
 ))");
-  CHECK(models::make_head({{.in = 4, .out = 8, .relu = true}, {.in = 8, .out = 3, .batch_norm = true, .affine = false}})
-            .str() ==
-        R"(Sequential(
+  CHECK(models::mlp_head({4, 8, 8, 3}).str() == R"(Sequential(
+  (0): Linear(in=4, out=8, bias=false)
+  (1): BatchNorm1d(8, eps=1e-05, momentum=0.1)
+  (2): ReLU()
+  (3): Linear(in=8, out=8, bias=false)
+  (4): BatchNorm1d(8, eps=1e-05, momentum=0.1)
+  (5): ReLU()
+  (6): Linear(in=8, out=3)
+))");
+  CHECK(models::make_head({{.in = 4, .out = 8, .relu = true},
+                           {.in = 8, .out = 5, .layer_norm = true, .gelu = true},
+                           {.in = 5, .out = 3, .batch_norm = true, .affine = false}})
+            .str() == R"(Sequential(
   (0): Linear(in=4, out=8)
   (1): ReLU()
-  (2): Linear(in=8, out=3, bias=false)
-  (3): BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=false)
+  (2): Linear(in=8, out=5)
+  (3): LayerNorm(5, eps=1e-05)
+  (4): GELU()
+  (5): Linear(in=5, out=3, bias=false)
+  (6): BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=false)
 ))");
   CHECK_THROWS_WITH(models::make_head({{.in = 4, .out = 8}, {.in = 7, .out = 3}}),
                     Catch::Contains("8 features") && Catch::Contains("got 7"));
