@@ -35,7 +35,7 @@ VendorCall vendor_conv2d(const kernels::Conv2dShape& s) {
       if (!backward) return;
       Tensor dx = Tensor::empty_like(x), dw = Tensor::empty_like(w);
       kernels::vendor::conv2d_backward_data(ctx, s, y.data<T>(), w.data<float>(), dx.data<T>());
-      kernels::vendor::conv2d_backward_weights(ctx, s, x.data<T>(), y.data<T>(), dw.data<float>(), nullptr);
+      kernels::vendor::conv2d_backward_weights(ctx, s, x.data<T>(), y.data<T>(), dw.data<float>());
     };
     x.dtype() == Dtype::bf16 ? run.operator()<bf16>() : run.operator()<float>();
   };

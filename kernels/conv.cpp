@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <stdexcept>
 #include <type_traits>
 
 #include <fovea/kernels/conv_blocks.h>
@@ -40,7 +41,7 @@ int64_t work(const Conv2dShape& s) {
 }
 
 template <class T>
-void direct_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+void direct_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, Epilogue epilogue, T* y) {
   int64_t oh = s.out_h(), ow = s.out_w(), cg = s.c / s.groups, kg = s.k / s.groups;
 #pragma omp parallel for collapse(2) if (work(s) > kParallelGrain)
   for (int64_t n = 0; n < s.n; ++n)
@@ -60,7 +61,7 @@ void direct_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
               for (int64_t c = 0; c < cg; ++c) dot += pixel[c] * tap[c];
               sum += dot;
             }
-          y[((n * oh + i) * ow + j) * s.k + o] = sum;
+          y[((n * oh + i) * ow + j) * s.k + o] = epilogue == Epilogue::relu && sum < 0 ? T(0) : sum;
         }
       }
 }
@@ -115,28 +116,6 @@ void direct_backward_weights(const Conv2dShape& s, const T* x, const T* dy, T* d
   }
 }
 
-// dbias[o] = sum of dy over rows, in up to 64 slices of rows whose number does not depend on the threads.
-template <class T>
-void bias_gradient(const Conv2dShape& s, const T* dy, accumulator_t<T>* dbias) {
-  using A = accumulator_t<T>;
-  int64_t rows = s.n * s.out_h() * s.out_w();
-  int64_t slices = std::clamp<int64_t>(rows * s.k / kParallelGrain, 1, 64);
-  Scratch scratch;
-  A* sums = scratch.take<A>(size_t(slices * s.k));
-#pragma omp parallel for if (slices > 1)
-  for (int64_t slice = 0; slice < slices; ++slice) {
-    A* sum = sums + slice * s.k;
-    std::fill_n(sum, s.k, A(0));
-    for (int64_t row = rows * slice / slices; row < rows * (slice + 1) / slices; ++row) {
-#pragma omp simd
-      for (int64_t o = 0; o < s.k; ++o) sum[o] += A(dy[row * s.k + o]);
-    }
-  }
-  std::copy_n(sums, s.k, dbias);
-  for (int64_t slice = 1; slice < slices; ++slice)
-    for (int64_t o = 0; o < s.k; ++o) dbias[o] += sums[slice * s.k + o];
-}
-
 int64_t input_size(const Conv2dShape& s) {
   return s.n * s.h * s.w * s.c;
 }
@@ -172,27 +151,29 @@ bool conv_exact() {
 
 template <class T>
 void conv2d_forward(Cpu& context, const Conv2dShape& s, const T* x, const accumulator_t<T>* weight,
-                    const accumulator_t<T>* bias, T* y) {
+                    const accumulator_t<T>* bias, T* y, Epilogue epilogue) {
+  if (epilogue == Epilogue::gelu)
+    throw std::runtime_error("conv2d: want relu or nothing behind a convolution, got gelu");
   if (output_size(s) == 0) return;
   if constexpr (std::is_same_v<T, float>)
-    if (use_winograd(s)) return winograd::forward(s, x, weight, bias, y);
+    if (use_winograd(s)) return winograd::forward(s, x, weight, bias, epilogue, y);
   if constexpr (std::is_same_v<T, float>)
-    if (blocks::pays(s)) return blocks::forward(s, x, weight, bias, y);
+    if (blocks::pays(s)) return blocks::forward(s, x, weight, bias, epilogue, y);
   if constexpr (std::is_same_v<T, bf16>)
-    if (columns::pays(s)) return columns::forward(s, x, weight, bias, y);
+    if (columns::pays(s)) return columns::forward(s, x, weight, bias, epilogue, y);
 #ifdef FOVEA_ONEDNN
   if constexpr (!std::is_same_v<T, double>)
-    if (onednn::conv_forward(s, x, weight, bias, y)) return;
+    if (onednn::conv_forward(s, x, weight, bias, epilogue, y)) return;
 #endif
   if constexpr (std::is_same_v<T, bf16>) {
     Scratch scratch;
     float* wide = scratch.take<float>(size_t(output_size(s)));
-    conv2d_forward<float>(context, s, widened(context, scratch, x, input_size(s)), weight, bias, wide);
+    conv2d_forward<float>(context, s, widened(context, scratch, x, input_size(s)), weight, bias, wide, epilogue);
     cast(context, wide, y, output_size(s));
   } else {
     if constexpr (std::is_same_v<T, float>)
-      if (s.groups == 1) return blocks::forward(s, x, weight, bias, y);
-    direct_forward(s, x, weight, bias, y);
+      if (s.groups == 1) return blocks::forward(s, x, weight, bias, epilogue, y);
+    direct_forward(s, x, weight, bias, epilogue, y);
   }
 }
 
@@ -222,9 +203,7 @@ void conv2d_backward_data(Cpu& context, const Conv2dShape& s, const T* dy, const
 }
 
 template <class T>
-void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, const T* dy, accumulator_t<T>* dweight,
-                             accumulator_t<T>* dbias) {
-  if (dbias) bias_gradient(s, dy, dbias);
+void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, const T* dy, accumulator_t<T>* dweight) {
   if (output_size(s) == 0 || s.c == 0) {
     std::fill_n(dweight, weight_size(s), accumulator_t<T>(0));
     return;
@@ -242,7 +221,7 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
   if constexpr (std::is_same_v<T, bf16>) {
     Scratch scratch;
     const float* wide = widened(context, scratch, x, input_size(s));
-    conv2d_backward_weights<float>(context, s, wide, widened(context, scratch, dy, output_size(s)), dweight, nullptr);
+    conv2d_backward_weights<float>(context, s, wide, widened(context, scratch, dy, output_size(s)), dweight);
   } else {
     if constexpr (std::is_same_v<T, float>)
       if (s.groups == 1) return blocks::backward_weights(s, x, dy, dweight);
@@ -250,14 +229,14 @@ void conv2d_backward_weights(Cpu& context, const Conv2dShape& s, const T* x, con
   }
 }
 
-template void conv2d_forward(Cpu&, const Conv2dShape&, const float*, const float*, const float*, float*);
+template void conv2d_forward(Cpu&, const Conv2dShape&, const float*, const float*, const float*, float*, Epilogue);
 template void conv2d_backward_data(Cpu&, const Conv2dShape&, const float*, const float*, float*);
-template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const float*, const float*, float*, float*);
-template void conv2d_forward(Cpu&, const Conv2dShape&, const double*, const double*, const double*, double*);
+template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const float*, const float*, float*);
+template void conv2d_forward(Cpu&, const Conv2dShape&, const double*, const double*, const double*, double*, Epilogue);
 template void conv2d_backward_data(Cpu&, const Conv2dShape&, const double*, const double*, double*);
-template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const double*, const double*, double*, double*);
-template void conv2d_forward(Cpu&, const Conv2dShape&, const bf16*, const float*, const float*, bf16*);
+template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const double*, const double*, double*);
+template void conv2d_forward(Cpu&, const Conv2dShape&, const bf16*, const float*, const float*, bf16*, Epilogue);
 template void conv2d_backward_data(Cpu&, const Conv2dShape&, const bf16*, const float*, bf16*);
-template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const bf16*, const bf16*, float*, float*);
+template void conv2d_backward_weights(Cpu&, const Conv2dShape&, const bf16*, const bf16*, float*);
 
 }  // namespace fovea::kernels

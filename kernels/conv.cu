@@ -61,14 +61,16 @@ const T* weight_as(Cuda& ctx, DeviceScratch& scratch, const Conv2dShape& s, cons
 
 template <class T>
 void conv2d_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const accumulator_t<T>* weight,
-                    const accumulator_t<T>* bias, T* y) {
+                    const accumulator_t<T>* bias, T* y, Epilogue epilogue) {
+  if (epilogue == Epilogue::gelu)
+    throw std::runtime_error("conv2d: want relu or nothing behind a convolution, got gelu");
   if (points(s) == 0) return;
   check_sizes(s);
-  if (is_depthwise(s)) return conv::depthwise_forward(ctx, s, x, weight, bias, y);
-  if (!is_product(s)) return conv::gather_forward(ctx, s, math(), x, weight, bias, y);
+  if (is_depthwise(s)) return conv::depthwise_forward(ctx, s, x, weight, bias, epilogue, y);
+  if (!is_product(s)) return conv::gather_forward(ctx, s, math(), x, weight, bias, epilogue, y);
   DeviceScratch scratch(ctx);
   matmul(ctx, MatmulSizes{.m = points(s), .n = s.k, .k = s.c, .transpose_b = true}, x,
-         weight_as<T>(ctx, scratch, s, weight), y, MatmulOutput<T>{.bias = bias});
+         weight_as<T>(ctx, scratch, s, weight), y, MatmulOutput<T>{.bias = bias, .epilogue = epilogue});
 }
 
 template <class T>
@@ -82,9 +84,7 @@ void conv2d_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const ac
 }
 
 template <class T>
-void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, accumulator_t<T>* dweight,
-                             accumulator_t<T>* dbias) {
-  if (dbias) epilogue_backward<T>(ctx, points(s), s.k, nullptr, dy, nullptr, dbias);
+void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, accumulator_t<T>* dweight) {
   if (points(s) == 0) return fill(ctx, dweight, s.k * s.kh * s.kw * (s.c / s.groups), accumulator_t<T>(0));
   check_sizes(s);
   if (is_depthwise(s)) return conv::depthwise_backward_weights(ctx, s, x, dy, dweight);
@@ -92,10 +92,10 @@ void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const 
   matmul(ctx, MatmulSizes{.m = s.k, .n = s.c, .k = points(s), .transpose_a = true}, dy, x, dweight);
 }
 
-#define FOVEA_INSTANTIATE(T)                                                                         \
-  template void conv2d_forward(Cuda&, const Conv2dShape&, const T*, const float*, const float*, T*); \
-  template void conv2d_backward_data(Cuda&, const Conv2dShape&, const T*, const float*, T*);         \
-  template void conv2d_backward_weights(Cuda&, const Conv2dShape&, const T*, const T*, float*, float*)
+#define FOVEA_INSTANTIATE(T)                                                                                   \
+  template void conv2d_forward(Cuda&, const Conv2dShape&, const T*, const float*, const float*, T*, Epilogue); \
+  template void conv2d_backward_data(Cuda&, const Conv2dShape&, const T*, const float*, T*);                   \
+  template void conv2d_backward_weights(Cuda&, const Conv2dShape&, const T*, const T*, float*)
 FOVEA_INSTANTIATE(float);
 FOVEA_INSTANTIATE(bf16);
 

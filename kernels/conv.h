@@ -4,6 +4,7 @@
 
 #include <fovea/kernels/bf16.h>
 #include <fovea/kernels/context.h>
+#include <fovea/kernels/matmul.h>
 
 namespace fovea::kernels {
 
@@ -19,9 +20,10 @@ struct Conv2dShape {
   bool operator==(const Conv2dShape&) const = default;
 };
 
-// y[n, i, j, o] = bias[o] + sum over r, s, c of x[n, i stride - pad + r dilation, j stride - pad + s dilation, c] *
-// weight[o, r, s, c], with zeros outside of x and, for groups > 1, c running over o's group. bias may be null.
-// Weights, bias and their gradients are float for bf16 activations.               reads x, weight; writes y
+// y[n, i, j, o] = epilogue(bias[o] + sum over r, s, c of x[n, i stride - pad + r dilation, j stride - pad + s dilation,
+// c] * weight[o, r, s, c]), with zeros outside of x and, for groups > 1, c running over o's group. bias may be null.
+// The epilogue is none or relu, whose way back is epilogue_backward (matmul.h); gelu is a std::runtime_error. Weights,
+// bias and their gradients are float for bf16 activations.                             reads x, weight; writes y
 //
 // On the CPU, float convolutions of 3x3, stride 1 and multiples of 16 channels run as Winograd F(4x4, 3x3) where that
 // is faster, unless ConvExact says otherwise: a relative error (L2) of 2e-6 to 5e-6 where direct sums have 1e-6. Others
@@ -33,10 +35,10 @@ struct Conv2dShape {
 // than 2^30 pixels: else std::runtime_error.
 template <class T>
 void conv2d_forward(Cpu&, const Conv2dShape& shape, const T* x, const accumulator_t<T>* weight,
-                    const accumulator_t<T>* bias, T* y);
+                    const accumulator_t<T>* bias, T* y, Epilogue epilogue = Epilogue::none);
 template <class T>
 void conv2d_forward(Cuda&, const Conv2dShape& shape, const T* x, const accumulator_t<T>* weight,
-                    const accumulator_t<T>* bias, T* y);
+                    const accumulator_t<T>* bias, T* y, Epilogue epilogue = Epilogue::none);
 
 // dx = the gradient of x: every element of dx is written.                         reads dy, weight; writes dx
 template <class T>
@@ -44,13 +46,11 @@ void conv2d_backward_data(Cpu&, const Conv2dShape& shape, const T* dy, const acc
 template <class T>
 void conv2d_backward_data(Cuda&, const Conv2dShape& shape, const T* dy, const accumulator_t<T>* weight, T* dx);
 
-// dweight, and dbias unless it is null.                                           reads x, dy; writes dweight, dbias
+// The bias' gradient is epilogue_backward's (matmul.h).                           reads x, dy; writes dweight
 template <class T>
-void conv2d_backward_weights(Cpu&, const Conv2dShape& shape, const T* x, const T* dy, accumulator_t<T>* dweight,
-                             accumulator_t<T>* dbias);
+void conv2d_backward_weights(Cpu&, const Conv2dShape& shape, const T* x, const T* dy, accumulator_t<T>* dweight);
 template <class T>
-void conv2d_backward_weights(Cuda&, const Conv2dShape& shape, const T* x, const T* dy, accumulator_t<T>* dweight,
-                             accumulator_t<T>* dbias);
+void conv2d_backward_weights(Cuda&, const Conv2dShape& shape, const T* x, const T* dy, accumulator_t<T>* dweight);
 
 // While one of these is alive, convolutions of this process are summed directly: no Winograd.
 class ConvExact {

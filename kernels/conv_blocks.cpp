@@ -94,14 +94,15 @@ bool pays_backward_weights(const Conv2dShape& s) {
   return s.groups == 1 && s.c >= 16;
 }
 
-void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y) {
+void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, Epilogue epilogue,
+             float* y) {
   with_isa([&]<Isa I>() {
     Patches p = read_by_outputs(s);
     Scratch scratch;
     Weights<I> weights(scratch, s.k, {{weight, p.columns()}}, 1, p.columns());
     for_each_block(p, x, 0, [&](int64_t first, int64_t count, const float* rows, int64_t step, float*) {
       weights.multiply(count, rows, step, y + first * s.k);
-      if (bias) finish_rows<I, float>(count, s.k, bias, Epilogue::none, y + first * s.k, s.k);
+      finish_rows<I, float>(count, s.k, bias, epilogue, y + first * s.k, s.k);
     });
   });
 }

@@ -13,7 +13,8 @@ namespace fovea::kernels::blocks {
 bool pays(const Conv2dShape& shape);  // forward and backward_data
 bool pays_backward_weights(const Conv2dShape& shape);
 
-void forward(const Conv2dShape& shape, const float* x, const float* weight, const float* bias, float* y);
+void forward(const Conv2dShape& shape, const float* x, const float* weight, const float* bias, Epilogue epilogue,
+             float* y);
 void backward_data(const Conv2dShape& shape, const float* dy, const float* weight, float* dx);
 void backward_weights(const Conv2dShape& shape, const float* x, const float* dy, float* dweight);
 

@@ -50,7 +50,7 @@ bool pays_backward_weights(const Conv2dShape& s) {
   return s.groups == 1 && s.c >= 32 && ((s.kh == 1 && s.kw == 1) || pixels(s) <= 16 || (pixels(s) <= 64 && strided(s)));
 }
 
-void forward(const Conv2dShape& s, const bf16* x, const float* weight, const float* bias, bf16* y) {
+void forward(const Conv2dShape& s, const bf16* x, const float* weight, const float* bias, Epilogue epilogue, bf16* y) {
   Patches p = read_by_outputs(s);
   int64_t columns = p.columns();
   Scratch scratch;
@@ -58,8 +58,7 @@ void forward(const Conv2dShape& s, const bf16* x, const float* weight, const flo
 #pragma omp parallel for if (columns * s.k > kParallelGrain)
   for (int64_t i = 0; i < columns; ++i)
     for (int64_t o = 0; o < s.k; ++o) turned[i * s.k + o] = bf16(weight[o * columns + i]);
-  MatmulOutput<bf16> output;
-  output.bias = bias;
+  const MatmulOutput<bf16> output{.bias = bias, .epilogue = epilogue};
   for_each_slice(p, x, [&](int64_t first, int64_t count, const bf16* matrix) {
     matmul<bf16, bf16>(cpu(), {.m = count, .n = s.k, .k = columns}, matrix, turned, y + first * s.k, output);
   });

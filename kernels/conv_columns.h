@@ -11,7 +11,8 @@ namespace fovea::kernels::columns {
 bool pays(const Conv2dShape& shape);  // forward and backward_data
 bool pays_backward_weights(const Conv2dShape& shape);
 
-void forward(const Conv2dShape& shape, const bf16* x, const float* weight, const float* bias, bf16* y);
+void forward(const Conv2dShape& shape, const bf16* x, const float* weight, const float* bias, Epilogue epilogue,
+             bf16* y);
 void backward_data(const Conv2dShape& shape, const bf16* dy, const float* weight, bf16* dx);
 void backward_weights(const Conv2dShape& shape, const bf16* x, const bf16* dy, float* dweight);
 

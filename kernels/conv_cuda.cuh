@@ -35,7 +35,7 @@ Runs runs_of(const Conv2dShape& s, const T* x) {
 // Implicit matrix products (conv_data.cu): y, or dx, which is gathered from dy.
 template <class T>
 void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const float* weight, const float* bias,
-                    T* y);
+                    Epilogue epilogue, T* y);
 template <class T>
 void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* dy, const float* weight, T* dx);
 
@@ -45,7 +45,8 @@ void gather_backward_weights(Cuda& ctx, const Conv2dShape& s, Math math, const T
 
 // One input and one output channel a group (conv_depthwise.cu).
 template <class T>
-void depthwise_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const float* weight, const float* bias, T* y);
+void depthwise_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const float* weight, const float* bias,
+                       Epilogue epilogue, T* y);
 template <class T>
 void depthwise_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const float* weight, T* dx);
 template <class T>

@@ -3,6 +3,8 @@
 //   out[point, column] = bias[column] + sum over taps and channels of source(point, tap, channel) weight[column, tap,
 //   channel]
 //
+// and a ReLU where it is asked for, on the way out.
+//
 // Rows are the points of the output (forward: of y; backward: of dx, one class of positions modulo the stride at a
 // time, see Line::backward), columns its channels. No matrix of patches is ever in memory: a block copies the patches
 // of its points straight from the image into swizzled shared memory, 128 bytes of the reduction at once, with zeros
@@ -137,7 +139,7 @@ __global__ void turn_kernel(const float* from, Line line_h, Line line_w, int k, 
 
 template <class T>
 void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, const float* weight, const float* bias,
-                    T* y) {
+                    Epilogue epilogue, T* y) {
   const Runs runs = runs_of(s, x);
   const int kh = int(s.kh), kw = runs.folded ? 1 : int(s.kw), row = kw * runs.padded;
   DeviceScratch scratch(ctx);
@@ -158,6 +160,7 @@ void gather_forward(Cuda& ctx, const Conv2dShape& s, Math math, const T* x, cons
       GatherProduct<T>{.source = x,
                        .weight = prepared,
                        .bias = bias,
+                       .least = least(epilogue),
                        .out = y,
                        .line_h = line_h(s),
                        .line_w = line_w(s),
@@ -201,6 +204,7 @@ void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* d
       GatherProduct<T>{.source = dy,
                        .weight = turned,
                        .bias = nullptr,
+                       .least = least(Epilogue::none),
                        .out = dx,
                        .line_h = h,
                        .line_w = w,
@@ -226,8 +230,8 @@ void gather_backward_data(Cuda& ctx, const Conv2dShape& s, Math math, const T* d
       math);
 }
 
-#define FOVEA_INSTANTIATE(T)                                                                               \
-  template void gather_forward(Cuda&, const Conv2dShape&, Math, const T*, const float*, const float*, T*); \
+#define FOVEA_INSTANTIATE(T)                                                                                         \
+  template void gather_forward(Cuda&, const Conv2dShape&, Math, const T*, const float*, const float*, Epilogue, T*); \
   template void gather_backward_data(Cuda&, const Conv2dShape&, Math, const T*, const float*, T*)
 FOVEA_INSTANTIATE(float);
 FOVEA_INSTANTIATE(bf16);

@@ -11,13 +11,14 @@ namespace fovea::kernels::conv {
 
 inline constexpr int kGatherThreads = 256, kGatherChunks = 8;  // of a row of a tile: 128 bytes of the reduction
 
-// out[point, column] = bias[column] + sum over taps and channels of source(point, tap, channel) weight[column, tap,
-// channel], for each group and each class of positions.
+// out[point, column] = max(least, bias[column] + sum over taps and channels of source(point, tap, channel)
+// weight[column, tap, channel]), for each group and each class of positions.
 template <class T>
 struct GatherProduct {
   const T* source;
   const T* weight;    // [groups columns, tap rows, tap columns, run]
   const float* bias;  // may be null
+  float least;        // of an output (conv_tile.cuh)
   T* out;
   Line line_h, line_w;
   bool backward;
@@ -143,7 +144,7 @@ struct GatherBlock {
     if (columns <= 0) return;
     const float* bias = p.bias ? p.bias + group * p.columns + column + first : nullptr;
     write_staged<kM, kN, kStagePitch, T>(
-        staged, p.packs_out, columns, bias,
+        staged, p.packs_out, columns, bias, p.least,
         [&](int r) {
           T* place = shared.places[row + r];
           return place ? place + first : place;

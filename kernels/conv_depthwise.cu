@@ -32,10 +32,10 @@ __device__ Pack<float, kVec> load_floats(const T* p) {
   return floats(load_pack<kVec>(p));
 }
 template <class T, int kVec>
-__device__ void store_floats(T* p, const Pack<float, kVec>& values) {
+__device__ void store_floats(T* p, const Pack<float, kVec>& values, float least) {
   Pack<T, kVec> pack;
 #pragma unroll
-  for (int e = 0; e < kVec; ++e) pack[e] = from_float<T>(values[e]);
+  for (int e = 0; e < kVec; ++e) pack[e] = from_float<T>(at_least(least, values[e]));
   store_pack(p, pack);
 }
 template <int kVec>
@@ -52,12 +52,17 @@ __global__ void taps_first_kernel(const float* from, int channels, int taps, boo
   }
 }
 
+// Blocks of strips on a multiprocessor, at least; 0 leaves it to the compiler, which spills where this does not.
+template <class T, int kStride>
+constexpr int kBlocks = sizeof(T) == 4 && kStride == 2 ? 4 : 0;
+
 // A thread makes `rows` rows of its strip one after the other, so that they find the input rows that they share in the
 // first-level cache.
 template <class T, int kWidth, int kStride>
-__global__ __launch_bounds__(kStripThreads) void strip_kernel(const T* x, const float* weight, const float* bias, T* y,
-                                                              Line line_h, Line line_w, int channels, int rows,
-                                                              int64_t count) {
+__global__ __launch_bounds__(kStripThreads,
+                             kBlocks<T, kStride>) void strip_kernel(const T* x, const float* weight, const float* bias,
+                                                                    float least, T* y, Line line_h, Line line_w,
+                                                                    int channels, int rows, int64_t count) {
   constexpr int kVec = kPack<T>, kColumns = (kStrip - 1) * kStride + kWidth;
   const int packs = channels / kVec, strips = ceil_div(line_w.out, kStrip), stripes = ceil_div(line_h.out, rows);
   for (int64_t at = int64_t(blockIdx.x) * kStripThreads + threadIdx.x; at < count;
@@ -96,7 +101,7 @@ __global__ __launch_bounds__(kStripThreads) void strip_kernel(const T* x, const 
       }
 #pragma unroll
       for (int o = 0; o < kStrip; ++o)
-        if (j0 + o < line_w.out) store_floats(to + int64_t(o) * channels, sum[o]);
+        if (j0 + o < line_w.out) store_floats(to + int64_t(o) * channels, sum[o], least);
     }
   }
 }
@@ -110,8 +115,9 @@ __device__ int source(const Line& line, int i, int r) {
 }
 
 template <class T, int kVec, bool kBackward>
-__global__ __launch_bounds__(kThreads, 4) void any_kernel(const T* from, const float* weight, const float* bias, T* to,
-                                                          Line line_h, Line line_w, int channels, int64_t count) {
+__global__ __launch_bounds__(kThreads, 4) void any_kernel(const T* from, const float* weight, const float* bias,
+                                                          float least, T* to, Line line_h, Line line_w, int channels,
+                                                          int64_t count) {
   const int packs = channels / kVec;
   const int h = kBackward ? line_h.in : line_h.out, w = kBackward ? line_w.in : line_w.out;
   const int from_h = kBackward ? line_h.out : line_h.in, from_w = kBackward ? line_w.out : line_w.in;
@@ -130,7 +136,7 @@ __global__ __launch_bounds__(kThreads, 4) void any_kernel(const T* from, const f
                     load_floats<kVec>(weight + (r * line_w.kernel + q) * channels + channel));
       }
     }
-    store_floats(to + pixel * channels + channel, sum);
+    store_floats(to + pixel * channels + channel, sum, least);
   }
 }
 
@@ -204,15 +210,15 @@ float* taps_first(Cuda& ctx, DeviceScratch& scratch, const Conv2dShape& s, const
 // By strips where the sizes allow it: says whether it did.
 template <class T>
 bool strips(Cuda& ctx, const Conv2dShape& s, const Line& h, const Line& w, const T* x, const float* weight,
-            const float* bias, T* y) {
+            const float* bias, Epilogue epilogue, T* y) {
   if (!allows_packs<T>(s.c, x, y, bias) || h.stride != w.stride || h.dilation != 1 || w.dilation != 1) return false;
   // As many rows a thread as leave every multiprocessor its threads.
   const int64_t across = s.n * ceil_div(w.out, kStrip) * (s.c / kPack<T>);
   const int rows = int(std::clamp<int64_t>(across * h.out / (int64_t(ctx.multiprocessors) * 1024), 1, 8));
   const int64_t count = across * ceil_div(h.out, rows);
   auto start = [&](auto kernel) {
-    launch(ctx, kernel, grid_for(ctx, count, kStripThreads, 16), kStripThreads, 0, x, weight, bias, y, h, w, int(s.c),
-           rows, count);
+    launch(ctx, kernel, grid_for(ctx, count, kStripThreads, 16), kStripThreads, 0, x, weight, bias, least(epilogue), y,
+           h, w, int(s.c), rows, count);
     return true;
   };
   if (w.stride == 1 && w.kernel == 3) return start(strip_kernel<T, 3, 1>);
@@ -224,11 +230,13 @@ bool strips(Cuda& ctx, const Conv2dShape& s, const Line& h, const Line& w, const
 }
 
 template <bool kBackward, class T>
-void any(Cuda& ctx, const Conv2dShape& s, const T* from, const float* weight, const float* bias, T* to) {
+void any(Cuda& ctx, const Conv2dShape& s, const T* from, const float* weight, const float* bias, Epilogue epilogue,
+         T* to) {
   const Line h = line_h(s), w = line_w(s);
   const int64_t elements = s.n * s.c * (kBackward ? s.h * s.w : s.out_h() * s.out_w());
   auto start = [&](auto kernel, int64_t count) {
-    launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, from, weight, bias, to, h, w, int(s.c), count);
+    launch(ctx, kernel, grid_for(ctx, count, kThreads), kThreads, 0, from, weight, bias, least(epilogue), to, h, w,
+           int(s.c), count);
   };
   if (allows_packs<T>(s.c, from, to, bias))
     start(any_kernel<T, kPack<T>, kBackward>, elements / kPack<T>);
@@ -239,10 +247,11 @@ void any(Cuda& ctx, const Conv2dShape& s, const T* from, const float* weight, co
 }  // namespace
 
 template <class T>
-void depthwise_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const float* weight, const float* bias, T* y) {
+void depthwise_forward(Cuda& ctx, const Conv2dShape& s, const T* x, const float* weight, const float* bias,
+                       Epilogue epilogue, T* y) {
   DeviceScratch scratch(ctx);
   const float* taps = taps_first(ctx, scratch, s, weight, false);
-  if (!strips(ctx, s, line_h(s), line_w(s), x, taps, bias, y)) any<false>(ctx, s, x, taps, bias, y);
+  if (!strips(ctx, s, line_h(s), line_w(s), x, taps, bias, epilogue, y)) any<false>(ctx, s, x, taps, bias, epilogue, y);
 }
 
 template <class T>
@@ -254,9 +263,9 @@ void depthwise_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const
       return Line{l.out, l.in, l.kernel, 1, l.dilation * (l.kernel - 1) - l.pad, l.dilation};
     };
     const float* taps = taps_first(ctx, scratch, s, weight, true);
-    if (strips<T>(ctx, s, turned(h), turned(w), dy, taps, nullptr, dx)) return;
+    if (strips<T>(ctx, s, turned(h), turned(w), dy, taps, nullptr, Epilogue::none, dx)) return;
   }
-  any<true>(ctx, s, dy, taps_first(ctx, scratch, s, weight, false), nullptr, dx);
+  any<true>(ctx, s, dy, taps_first(ctx, scratch, s, weight, false), nullptr, Epilogue::none, dx);
 }
 
 template <class T>
@@ -293,9 +302,9 @@ void depthwise_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, con
     start(weights_kernel<T, kVec, 1, 1>, 1);
 }
 
-#define FOVEA_INSTANTIATE(T)                                                                            \
-  template void depthwise_forward(Cuda&, const Conv2dShape&, const T*, const float*, const float*, T*); \
-  template void depthwise_backward_data(Cuda&, const Conv2dShape&, const T*, const float*, T*);         \
+#define FOVEA_INSTANTIATE(T)                                                                                      \
+  template void depthwise_forward(Cuda&, const Conv2dShape&, const T*, const float*, const float*, Epilogue, T*); \
+  template void depthwise_backward_data(Cuda&, const Conv2dShape&, const T*, const float*, T*);                   \
   template void depthwise_backward_weights(Cuda&, const Conv2dShape&, const T*, const T*, float*)
 FOVEA_INSTANTIATE(float);
 FOVEA_INSTANTIATE(bf16);

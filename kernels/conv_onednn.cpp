@@ -49,25 +49,26 @@ ConvolutionDims sizes(const Conv2dShape& s) {
            far(s.w, s.out_w(), s.stride_w, s.pad_w, s.dilation_w, s.kw)}};
 }
 
-Key key(const Conv2dShape& s, Type type, bool bias) {
-  return {s.n,        s.h,     s.w,     s.c,          s.k,          s.kh,     s.kw,          s.stride_h,
-          s.stride_w, s.pad_h, s.pad_w, s.dilation_h, s.dilation_w, s.groups, int64_t(type), bias};
+Key key(const Conv2dShape& s, Type type, bool bias = false, Epilogue epilogue = Epilogue::none) {
+  return {s.n,     s.h,     s.w,          s.c,          s.k,      s.kh,          s.kw, s.stride_h,       s.stride_w,
+          s.pad_h, s.pad_w, s.dilation_h, s.dilation_w, s.groups, int64_t(type), bias, int64_t(epilogue)};
 }
 
-dnnl::convolution_forward::primitive_desc forward_desc(const Conv2dShape& s, Type type, bool bias) {
-  return convolution(input(s, type), any(weight_dims(s), type), bias ? bias_desc(s) : Desc(), output(s, type),
-                     sizes(s));
+dnnl::convolution_forward::primitive_desc forward_desc(const Conv2dShape& s, Type type, bool bias = false,
+                                                       Epilogue epilogue = Epilogue::none) {
+  return convolution(input(s, type), any(weight_dims(s), type), bias ? bias_desc(s) : Desc(), output(s, type), sizes(s),
+                     epilogue);
 }
 
 }  // namespace
 
 template <class T>
-bool conv_forward(const Conv2dShape& s, const T* x, const float* weight, const float* bias, T* y) {
+bool conv_forward(const Conv2dShape& s, const T* x, const float* weight, const float* bias, Epilogue epilogue, T* y) {
   if (!usable<T>()) return false;
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
-  auto entry = cache.get(key(s, type, bias != nullptr), [&] {
-    auto desc = forward_desc(s, type, bias != nullptr);
+  auto entry = cache.get(key(s, type, bias != nullptr, epilogue), [&] {
+    auto desc = forward_desc(s, type, bias != nullptr, epilogue);
     return Convolution{primitive<dnnl::convolution_forward>(desc), desc.weights_desc()};
   });
   Scratch scratch;
@@ -87,9 +88,9 @@ bool conv_backward_data(const Conv2dShape& s, const T* dy, const float* weight, 
   if (!usable<T>()) return false;
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
-  auto entry = cache.get(key(s, type, false), [&] {
-    auto desc = convolution_backward<dnnl::convolution_backward_data>(
-        input(s, type), any(weight_dims(s), type), output(s, type), sizes(s), forward_desc(s, type, false));
+  auto entry = cache.get(key(s, type), [&] {
+    auto desc = convolution_backward<dnnl::convolution_backward_data>(input(s, type), any(weight_dims(s), type),
+                                                                      output(s, type), sizes(s), forward_desc(s, type));
     return Convolution{primitive<dnnl::convolution_backward_data>(desc), desc.weights_desc()};
   });
   Scratch scratch;
@@ -106,9 +107,9 @@ bool conv_backward_weights(const Conv2dShape& s, const T* x, const T* dy, float*
   if (!usable<T>()) return false;
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
-  auto entry = cache.get(key(s, type, false), [&] {
+  auto entry = cache.get(key(s, type), [&] {
     auto desc = convolution_backward<dnnl::convolution_backward_weights>(
-        input(s, type), any(weight_dims(s), Type::f32), output(s, type), sizes(s), forward_desc(s, type, false));
+        input(s, type), any(weight_dims(s), Type::f32), output(s, type), sizes(s), forward_desc(s, type));
     return Convolution{primitive<dnnl::convolution_backward_weights>(desc), desc.diff_weights_desc()};
   });
   Scratch scratch;
@@ -120,8 +121,8 @@ bool conv_backward_weights(const Conv2dShape& s, const T* x, const T* dy, float*
   return true;
 }
 
-template bool conv_forward(const Conv2dShape&, const float*, const float*, const float*, float*);
-template bool conv_forward(const Conv2dShape&, const bf16*, const float*, const float*, bf16*);
+template bool conv_forward(const Conv2dShape&, const float*, const float*, const float*, Epilogue, float*);
+template bool conv_forward(const Conv2dShape&, const bf16*, const float*, const float*, Epilogue, bf16*);
 template bool conv_backward_data(const Conv2dShape&, const float*, const float*, float*);
 template bool conv_backward_data(const Conv2dShape&, const bf16*, const float*, bf16*);
 template bool conv_backward_weights(const Conv2dShape&, const float*, const float*, float*);

@@ -7,7 +7,8 @@
 namespace fovea::kernels::onednn {
 
 template <class T>
-bool conv_forward(const Conv2dShape& shape, const T* x, const float* weight, const float* bias, T* y);
+bool conv_forward(const Conv2dShape& shape, const T* x, const float* weight, const float* bias, Epilogue epilogue,
+                  T* y);
 template <class T>
 bool conv_backward_data(const Conv2dShape& shape, const T* dy, const float* weight, T* dx);
 template <class T>

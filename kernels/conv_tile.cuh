@@ -2,8 +2,10 @@
 
 // Private to kernels/conv_*.cu: what one warp does with its part of a tile of an implicit matrix product, in each of
 // three arithmetics, and how the sums leave.
+#include <limits>
 #include <type_traits>
 
+#include <fovea/kernels/matmul.h>
 #include <fovea/kernels/cuda_utils.cuh>
 #include <fovea/kernels/mma.cuh>
 
@@ -207,12 +209,21 @@ __device__ void stage_wgmma(float* rows, const float (&sum)[kSums]) {
   __syncwarp();
 }
 
+// A ReLU as a bound from below, which costs those that have none a comparison and no branch. NaN stays NaN.
+__host__ __device__ constexpr float least(Epilogue epilogue) {
+  return epilogue == Epilogue::relu ? 0.0f : -std::numeric_limits<float>::infinity();
+}
+__device__ inline float at_least(float least, float x) {
+  return x < least ? least : x;
+}
+
 // Writes a warp's staged tile: `rows` rows of `columns` valid columns, 16 bytes at once where `packs` says that all
 // rows begin and end at multiples of 16 bytes. row(r) is the place of row r's column 0 or null, place(c) the distance
-// of column c from there or -1; with packs, neighbouring columns are neighbours there. bias: of column 0, or null.
+// of column c from there or -1; with packs, neighbouring columns are neighbours there. bias: of column 0, or null;
+// least: bounds the sums.
 template <int kM, int kN, int kStagePitch, class Out, class Row, class Place>
-__device__ void write_staged(const float* staged, bool packs, int columns, const float* bias, const Row& row,
-                             const Place& place) {
+__device__ void write_staged(const float* staged, bool packs, int columns, const float* bias, float least,
+                             const Row& row, const Place& place) {
   const int lane = threadIdx.x % kWarp;
   if (packs) {
     constexpr int kVec = kPack<Out>, kLanes = kN / kVec;
@@ -240,7 +251,7 @@ __device__ void write_staged(const float* staged, bool packs, int columns, const
       }
       Pack<Out, kVec> out;
 #pragma unroll
-      for (int e = 0; e < kVec; ++e) out[e] = from_float<Out>(sum[e] + added[e]);
+      for (int e = 0; e < kVec; ++e) out[e] = from_float<Out>(at_least(least, sum[e] + added[e]));
       store_pack(to + place(column), out);
     }
   } else {
@@ -249,7 +260,8 @@ __device__ void write_staged(const float* staged, bool packs, int columns, const
       const int64_t distance = column < columns ? place(column) : -1;
       Out* to = row(r);
       if (to && distance >= 0)
-        to[distance] = from_float<Out>(staged[r * kStagePitch + column] + (bias ? bias[column] : 0.0f));
+        to[distance] =
+            from_float<Out>(at_least(least, staged[r * kStagePitch + column] + (bias ? bias[column] : 0.0f)));
     }
   }
 }

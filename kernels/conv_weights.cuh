@@ -144,7 +144,7 @@ struct WeightBlock {
     const int row_length = p.columns / p.padded * p.run;  // of the gradient: without padding
     float* out = p.out + part * p.part_size + int64_t(group) * p.rows * row_length;
     write_staged<kM, kN, kStagePitch, float>(
-        staged, p.packs_out, p.columns - first, nullptr,
+        staged, p.packs_out, p.columns - first, nullptr, least(Epilogue::none),
         [&](int r) {
           r += row + first_row;
           return r < p.rows ? out + int64_t(r) * row_length : nullptr;

@@ -109,7 +109,7 @@ void expect_output(float* const (&pixels)[16], int64_t k, int64_t count) {
 
 // y = convolution of x with the transformed weights u.
 template <Isa I>
-void convolve(const Conv2dShape& s, const float* x, const float* u, const float* bias, float* y) {
+void convolve(const Conv2dShape& s, const float* x, const float* u, const float* bias, Epilogue epilogue, float* y) {
   Tiles tiles(s.n, s.out_h(), s.out_w());
   Weights weights(s.c);
   int64_t c_groups = s.c / kLine, k_groups = s.k / kLine;
@@ -158,7 +158,7 @@ void convolve(const Conv2dShape& s, const float* x, const float* u, const float*
           }
           for (float*& pixel : pixels) pixel += k * kLine;
           output_tile<I>(m + row * kLine, m_block.panel, m_block.position, k_count * kLine,
-                         bias ? bias + k * kLine : nullptr, pixels);
+                         bias ? bias + k * kLine : nullptr, epilogue, pixels);
         }
       }
     }
@@ -177,7 +177,8 @@ bool pays(const Conv2dShape& s) {
   return fits(s) && tiles.count >= 16 && 3 * s.n * s.out_h() * s.out_w() >= 16 * tiles.count;
 }
 
-void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y) {
+void forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, Epilogue epilogue,
+             float* y) {
   Scratch scratch;
   Weights weights(s.c);
   float* u = scratch.take<float>(size_t(s.k / kLine * weights.group));
@@ -194,7 +195,7 @@ void forward(const Conv2dShape& s, const float* x, const float* weight, const fl
       for (int64_t c = 0; c < s.c; ++c)
         weight_line<I>(turned + c * kLine, s.c * kLine, u + k / kLine * weights.group + c * kLine, weights.position);
     }
-    convolve<I>(s, x, u, bias, y);
+    convolve<I>(s, x, u, bias, epilogue, y);
   });
 }
 
@@ -211,7 +212,7 @@ void backward_data(const Conv2dShape& s, const float* dy, const float* weight, f
       for (int64_t k = 0; k < s.k; ++k)
         weight_line<I>(weight + (k * 9 + 8) * s.c + c, -s.c, u + c / kLine * weights.group + k * kLine,
                        weights.position);
-    convolve<I>(turned, dy, u, nullptr, dx);
+    convolve<I>(turned, dy, u, nullptr, Epilogue::none, dx);
   });
 }
 

@@ -12,7 +12,8 @@ bool fits(const Conv2dShape& shape);
 // tile inside of the image (maps of 1x1 and 2x2 waste it).
 bool pays(const Conv2dShape& shape);
 
-void forward(const Conv2dShape& shape, const float* x, const float* weight, const float* bias, float* y);
+void forward(const Conv2dShape& shape, const float* x, const float* weight, const float* bias, Epilogue epilogue,
+             float* y);
 void backward_data(const Conv2dShape& shape, const float* dy, const float* weight, float* dx);
 void backward_weights(const Conv2dShape& shape, const float* x, const float* dy, float* dweight);
 

@@ -151,7 +151,7 @@ void gradient_tile(const float* const (&pixels)[16], int64_t channels, float* w,
 
 template <Isa I>
 void output_tile(const float* m, int64_t panel, int64_t position, int64_t channels, const float* bias,
-                 float* const (&pixels)[16]) {
+                 Epilogue epilogue, float* const (&pixels)[16]) {
   for (int64_t k = 0; k < channels; k += kLine, m += panel)
     for (int part = 0; part < kParts; ++part) {
       int64_t at = k + part * kWidth;
@@ -167,7 +167,10 @@ void output_tile(const float* m, int64_t panel, int64_t position, int64_t channe
       for (int i = 0; i < 4; ++i) {
         V o[4];
         output_row(d[i][0], d[i][1], d[i][2], d[i][3], d[i][4], d[i][5], o[0], o[1], o[2], o[3]);
-        for (int j = 0; j < 4; ++j) store(pixels[i * 4 + j] + at, o[j] + shift);
+        for (int j = 0; j < 4; ++j) {
+          V y = o[j] + shift;
+          store(pixels[i * 4 + j] + at, epilogue == Epilogue::relu ? (y < V{} ? V{} : y) : y);
+        }
       }
     }
 }
@@ -242,7 +245,7 @@ void weight_gradient_line(const float* d, int64_t position, int64_t partials, in
 
 template void input_tile<kIsa>(const Tile&, int64_t, float*, int64_t, int64_t);
 template void gradient_tile<kIsa>(const float* const (&)[16], int64_t, float*, int64_t, int64_t);
-template void output_tile<kIsa>(const float*, int64_t, int64_t, int64_t, const float*, float* const (&)[16]);
+template void output_tile<kIsa>(const float*, int64_t, int64_t, int64_t, const float*, Epilogue, float* const (&)[16]);
 template void multiply<kIsa>(const float*, int64_t, const float*, int64_t, float*, int64_t, int64_t, int64_t, int64_t,
                              bool, const float*);
 template void multiply_transposed<kIsa>(const float*, int64_t, const float*, int64_t, float*, int64_t, int64_t, int64_t,

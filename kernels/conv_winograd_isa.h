@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include <fovea/kernels/isa.h>
+#include <fovea/kernels/matmul.h>
 
 namespace fovea::kernels::winograd {
 
@@ -25,10 +26,10 @@ void input_tile(const Tile& pixels, int64_t channels, float* v, int64_t panel, i
 template <Isa I>
 void gradient_tile(const float* const (&pixels)[16], int64_t channels, float* w, int64_t panel, int64_t position);
 
-// y = A^T M A + bias for one tile; bias may be null.                                reads 36 K, writes 16 K
+// y = epilogue(A^T M A + bias) for one tile; bias may be null, the epilogue is none or relu. reads 36 K, writes 16 K
 template <Isa I>
 void output_tile(const float* m, int64_t panel, int64_t position, int64_t channels, const float* bias,
-                 float* const (&pixels)[16]);
+                 Epilogue epilogue, float* const (&pixels)[16]);
 
 // M[rows, k] (+)= V[rows, c] U[c, k], where U has panels of `c` lines. rows is a multiple of kRows. `next` is the U of
 // the call that follows: its first panels are fetched meanwhile.

@@ -121,10 +121,7 @@ void through_primitive(const MatmulSizes& s, const T* a, const T* b, Out* c, con
     e.b = operand(s.k, s.n, s.transpose_b, s.stride_b);
     e.c = dnn::strided({s.batch, s.m, s.n}, dnn::type_of<Out>, {s.batch == 1 ? s.m * s.n : s.stride_c, s.n, 1});
     if (output.bias) e.bias = dnn::row_major({1, 1, s.n}, dnn::Type::f32);
-    dnn::Post post = output.epilogue == Epilogue::relu   ? dnn::Post::relu
-                     : output.epilogue == Epilogue::gelu ? dnn::Post::gelu_erf
-                                                         : dnn::Post::none;
-    e.primitive = dnn::primitive<dnnl::matmul>(dnn::matmul(e.a, e.b, e.bias, e.c, post));
+    e.primitive = dnn::primitive<dnnl::matmul>(dnn::matmul(e.a, e.b, e.bias, e.c, output.epilogue));
     return e;
   };
   auto entry = cache.get({s.m, s.n, s.k, s.transpose_a, s.transpose_b, s.batch, s.stride_a, s.stride_b, s.stride_c,

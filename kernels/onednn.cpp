@@ -45,11 +45,11 @@ Desc row_major(const Dims& dims, Type type) {
   return {dims, type, strides};
 }
 
-static dnnl::primitive_attr attributes(Post post) {
+static dnnl::primitive_attr attributes(Epilogue epilogue) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (post == Post::none) return attr;
-  algorithm function = post == Post::relu ? algorithm::eltwise_relu : algorithm::eltwise_gelu_erf;
+  if (epilogue == Epilogue::none) return attr;
+  algorithm function = epilogue == Epilogue::relu ? algorithm::eltwise_relu : algorithm::eltwise_gelu_erf;
   dnnl::post_ops ops;
 #if DNNL_VERSION_MAJOR >= 3
   ops.append_eltwise(function, 0, 0);
@@ -63,12 +63,13 @@ static dnnl::primitive_attr attributes(Post post) {
 #if DNNL_VERSION_MAJOR >= 3
 
 dnnl::matmul::primitive_desc matmul(const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
-                                    Post post) {
-  return {engine(), src, weights, bias, dst, attributes(post)};
+                                    Epilogue epilogue) {
+  return {engine(), src, weights, bias, dst, attributes(epilogue)};
 }
 
 dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Desc& weights, const Desc& bias,
-                                                      const Desc& dst, const ConvolutionDims& sizes, Post post) {
+                                                      const Desc& dst, const ConvolutionDims& sizes,
+                                                      Epilogue epilogue) {
   return {engine(),
           prop_kind::forward_training,
           algorithm::convolution_direct,
@@ -80,7 +81,7 @@ dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Des
           sizes.dilations,
           sizes.padding_low,
           sizes.padding_high,
-          attributes(post)};
+          attributes(epilogue)};
 }
 
 template <class Primitive>
@@ -97,21 +98,22 @@ typename Primitive::primitive_desc convolution_backward(const Desc& first, const
           sizes.padding_low,
           sizes.padding_high,
           forward,
-          attributes(Post::none)};
+          attributes(Epilogue::none)};
 }
 
 #else
 
 dnnl::matmul::primitive_desc matmul(const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
-                                    Post post) {
-  return {{src, weights, bias, dst}, attributes(post), engine()};
+                                    Epilogue epilogue) {
+  return {{src, weights, bias, dst}, attributes(epilogue), engine()};
 }
 
 dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Desc& weights, const Desc& bias,
-                                                      const Desc& dst, const ConvolutionDims& sizes, Post post) {
+                                                      const Desc& dst, const ConvolutionDims& sizes,
+                                                      Epilogue epilogue) {
   return {{prop_kind::forward_training, algorithm::convolution_direct, src, weights, bias, dst, sizes.strides,
            sizes.dilations, sizes.padding_low, sizes.padding_high},
-          attributes(post),
+          attributes(epilogue),
           engine()};
 }
 
@@ -121,7 +123,7 @@ typename Primitive::primitive_desc convolution_backward(const Desc& first, const
                                                         const dnnl::convolution_forward::primitive_desc& forward) {
   return {{algorithm::convolution_direct, first, second, third, sizes.strides, sizes.dilations, sizes.padding_low,
            sizes.padding_high},
-          attributes(Post::none),
+          attributes(Epilogue::none),
           engine(),
           forward};
 }

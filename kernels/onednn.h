@@ -10,6 +10,7 @@
 
 #include <fovea/kernels/bf16.h>
 #include <fovea/kernels/context.h>
+#include <fovea/kernels/matmul.h>
 
 namespace fovea::kernels::onednn {
 
@@ -51,9 +52,6 @@ inline Desc any(const Dims& dims, Type type) {
   return {dims, type, Tag::any};
 }
 
-// What happens to each value on its way out.
-enum class Post { none, relu, gelu_erf };
-
 // A primitive and how much scratch memory its runs take. Cheap to copy, safe to run from several threads.
 struct Primitive {
   dnnl::primitive primitive;
@@ -62,7 +60,7 @@ struct Primitive {
 
 // dst = src weights + bias; bias may be a default Desc. Leading dimensions are batches.
 dnnl::matmul::primitive_desc matmul(const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
-                                    Post post = Post::none);
+                                    Epilogue epilogue = Epilogue::none);
 
 // Sizes of a convolution as oneDNN counts them: dilation 0 is dense.
 struct ConvolutionDims {
@@ -70,7 +68,7 @@ struct ConvolutionDims {
 };
 dnnl::convolution_forward::primitive_desc convolution(const Desc& src, const Desc& weights, const Desc& bias,
                                                       const Desc& dst, const ConvolutionDims& sizes,
-                                                      Post post = Post::none);
+                                                      Epilogue epilogue = Epilogue::none);
 template <class Primitive>
 typename Primitive::primitive_desc convolution_backward(const Desc& first, const Desc& second, const Desc& third,
                                                         const ConvolutionDims& sizes,

@@ -30,6 +30,12 @@ Conv2d::Conv2d(const Conv2dLayerOptions& o, Generator& generator)
   default_init_(weight.value, bias.value, generator);
 }
 
+Tensor Conv2d::relu(const Tensor& x) {
+  Conv2dOptions options = options_;
+  options.activation = Activation::relu;
+  return conv2d(x, weight, bias, options);
+}
+
 void Conv2d::visit(Visitor& v) {
   v("weight", weight);
   v("bias", bias);

@@ -18,6 +18,8 @@ class Conv2d : public Module {
  public:
   explicit Conv2d(const Conv2dLayerOptions& options, Generator& generator = default_generator());
   Tensor operator()(const Tensor& x) { return conv2d(x, weight, bias, options_); }
+  // With the activation fused into the convolution.
+  Tensor relu(const Tensor& x);
   void visit(Visitor& v) override;
   std::string describe() const override;
 

@@ -4,6 +4,7 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
 #include <fovea/core/dispatch.h>
+#include <fovea/core/ops/activation.h>
 #include <fovea/core/ops/arith.h>
 #include <fovea/kernels/conv.h>
 
@@ -105,24 +106,30 @@ Tensor convolve(const Name& name, const Tensor& x, const Tensor& weight, const T
   check_bias(name, bias, s.k);
 
   Tensor y = Tensor::empty({s.n, s.out_h(), s.out_w(), s.k}, x.dtype(), x.device());
+  const bool relu = options.activation == Activation::relu;
   dispatch_float(x, name.op, [&]<class T>(auto& context) {
     using W = kernels::accumulator_t<T>;
     kernels::conv2d_forward<T>(context, s, x.data<T>(), weight.data<W>(), bias.defined() ? bias.data<W>() : nullptr,
-                               y.data<T>());
+                               y.data<T>(), relu ? kernels::Epilogue::relu : kernels::Epilogue::none);
   });
+  Tensor kept = relu ? y.detach() : Tensor();
   return record(
       name.op, y, {x, weight, bias},
-      [s, x = x.detach(), weight = weight.detach(), op = name.op](const Node& node, const Tensor& dy) -> Grads {
-        Tensor dx, dweight, dbias;
+      [s, x = x.detach(), weight = weight.detach(), kept, op = name.op](const Node& node, const Tensor& dy) -> Grads {
+        Tensor dz = dy, dx, dweight, dbias;
+        if (kept.defined()) dz = Tensor::empty_like(dy);
         if (node.needs_grad(0)) dx = Tensor::empty_like(x);
-        if (node.needs_grad(1) || node.needs_grad(2)) dweight = Tensor::empty_like(weight);
+        if (node.needs_grad(1)) dweight = Tensor::empty_like(weight);
         if (node.needs_grad(2)) dbias = Tensor::empty({s.k}, weight.dtype(), weight.device());
         dispatch_float(x, op, [&]<class T>(auto& context) {
           using W = kernels::accumulator_t<T>;
-          if (dx.defined()) kernels::conv2d_backward_data<T>(context, s, dy.data<T>(), weight.data<W>(), dx.data<T>());
+          if (kept.defined() || dbias.defined())
+            kernels::epilogue_backward<T>(context, dy.numel() / s.k, s.k, kept.defined() ? kept.data<T>() : nullptr,
+                                          dy.data<T>(), kept.defined() ? dz.data<T>() : nullptr,
+                                          dbias.defined() ? dbias.data<W>() : nullptr);
+          if (dx.defined()) kernels::conv2d_backward_data<T>(context, s, dz.data<T>(), weight.data<W>(), dx.data<T>());
           if (dweight.defined())
-            kernels::conv2d_backward_weights<T>(context, s, x.data<T>(), dy.data<T>(), dweight.data<W>(),
-                                                dbias.defined() ? dbias.data<W>() : nullptr);
+            kernels::conv2d_backward_weights<T>(context, s, x.data<T>(), dz.data<T>(), dweight.data<W>());
         });
         return {dx, dweight, dbias};
       });
@@ -131,6 +138,10 @@ Tensor convolve(const Name& name, const Tensor& x, const Tensor& weight, const T
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options) {
+  if (options.activation == Activation::gelu) {  // whose gradient needs what goes into it
+    options.activation = Activation::none;
+    return gelu(conv2d(x, weight, bias, options));
+  }
   check_ranks(kConv2d, x, weight, 4);
   Operands o = prepare(kConv2d, x, weight, bias);
   return convolve(kConv2d, o.x, o.weight, o.bias, options);
@@ -189,8 +200,7 @@ Tensor conv_transpose2d(const Tensor& x_given, const Tensor& weight_given, const
                  if (dx.defined())
                    kernels::conv2d_forward<T>(context, s, dy.data<T>(), weight.data<W>(), nullptr, dx.data<T>());
                  if (dweight.defined())
-                   kernels::conv2d_backward_weights<T>(context, s, dy.data<T>(), x.data<T>(), dweight.data<W>(),
-                                                       nullptr);
+                   kernels::conv2d_backward_weights<T>(context, s, dy.data<T>(), x.data<T>(), dweight.data<W>());
                });
                return {dx, dweight};
              });

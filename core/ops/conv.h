@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <fovea/core/ops/linear.h>
 #include <fovea/core/tensor.h>
 
 namespace fovea {
@@ -19,6 +20,7 @@ struct Size2 {
 struct Conv2dOptions {
   Size2 stride = 1, padding = 0, dilation = 1;
   int64_t groups = 1;
+  Activation activation = Activation::none;  // of the result; relu takes no pass of its own
 };
 // x [N, H, W, C], weight [O, kh, kw, C / groups], bias [O] or undefined -> [N, H', W', O] with
 // H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, as in PyTorch. Under Autocast: bf16 in, bf16 out.

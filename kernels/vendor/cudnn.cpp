@@ -38,7 +38,6 @@ struct Library {
   decltype(&cudnnConvolutionForward) forward;
   decltype(&cudnnConvolutionBackwardData) backward_data;
   decltype(&cudnnConvolutionBackwardFilter) backward_filter;
-  decltype(&cudnnConvolutionBackwardBias) backward_bias;
   decltype(&cudnnAddTensor) add_tensor;
 
   Library() {
@@ -68,7 +67,6 @@ struct Library {
     load(opened, "cudnnConvolutionForward", forward);
     load(opened, "cudnnConvolutionBackwardData", backward_data);
     load(opened, "cudnnConvolutionBackwardFilter", backward_filter);
-    load(opened, "cudnnConvolutionBackwardBias", backward_bias);
     load(opened, "cudnnAddTensor", add_tensor);
     if (!missing.empty()) return;
     if (cudnnStatus_t status = create(&handle); status != CUDNN_STATUS_SUCCESS)
@@ -191,7 +189,7 @@ void conv2d_backward_data(Cuda& ctx, const Conv2dShape& s, const T* dy, const fl
 }
 
 template <class T>
-void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, float* dweight, float* dbias) {
+void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const T* dy, float* dweight) {
   Call<T> call(ctx, s);
   T* filter = call.target(dweight, weight_size(s));
   cudnnConvolutionBwdFilterAlgoPerf_t best;
@@ -201,16 +199,12 @@ void conv2d_backward_weights(Cuda& ctx, const Conv2dShape& s, const T* x, const 
   check(call.api.backward_filter(call.api.handle, &call.one, call.x, x, call.y, dy, call.convolution, best.algo,
                                  call.scratch.bytes(best.memory), best.memory, &call.zero, call.weight, filter));
   call.finish(ctx, filter, dweight, weight_size(s));
-  if (!dbias) return;
-  T* sums = call.target(dbias, s.k);
-  check(call.api.backward_bias(call.api.handle, &call.one, call.y, dy, &call.zero, call.bias, sums));
-  call.finish(ctx, sums, dbias, s.k);
 }
 
 #define FOVEA_INSTANTIATE(T)                                                                         \
   template void conv2d_forward(Cuda&, const Conv2dShape&, const T*, const float*, const float*, T*); \
   template void conv2d_backward_data(Cuda&, const Conv2dShape&, const T*, const float*, T*);         \
-  template void conv2d_backward_weights(Cuda&, const Conv2dShape&, const T*, const T*, float*, float*)
+  template void conv2d_backward_weights(Cuda&, const Conv2dShape&, const T*, const T*, float*)
 FOVEA_INSTANTIATE(float);
 FOVEA_INSTANTIATE(bf16);
 

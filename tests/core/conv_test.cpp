@@ -75,6 +75,29 @@ TEST_CASE("under Autocast convolutions return bf16 and keep f32 gradients", "[co
   }
 }
 
+TEST_CASE("a convolution's activation equals the op behind it, gradients included", "[core][conv]") {
+  Generator generator(7);
+  for (Dtype dtype : {Dtype::f64, Dtype::f32, Dtype::bf16}) {
+    INFO(name_of(dtype));
+    const double tolerance = dtype == Dtype::bf16 ? 1e-2 : 1e-6;  // the sums of the bias' gradient have another order
+    auto leaf = [&](Shape shape) { return randn(shape, generator).to(dtype).set_requires_grad(); };
+    Tensor x = leaf({2, 9, 8, 16}), weight = leaf({32, 3, 3, 16}), bias = leaf({32});
+    Tensor dy = randn({2, 9, 8, 32}, generator).to(dtype);
+    auto gradients = [&](const Tensor& y) {
+      for (Tensor* t : {&x, &weight, &bias}) t->zero_grad();
+      y.backward(dy);
+      return std::vector<Tensor>{y, x.grad(), weight.grad(), bias.grad()};
+    };
+    auto compare = [&](Activation activation, auto&& f) {
+      auto got = gradients(conv2d(x, weight, bias, {.padding = 1, .activation = activation}));
+      auto want = gradients(f(conv2d(x, weight, bias, {.padding = 1})));
+      for (size_t i = 0; i < got.size(); ++i) CHECK(relative_error(got[i], want[i]) < tolerance);
+    };
+    compare(Activation::relu, [](const Tensor& y) { return relu(y); });
+    compare(Activation::gelu, [](const Tensor& y) { return gelu(y); });
+  }
+}
+
 TEST_CASE("a convolution computes gradients only of what requires one", "[core][conv]") {
   Tensor x = Tensor::ones({1, 4, 4, 3}), weight = Tensor::ones({2, 3, 3, 3}), bias = Tensor::ones({2});
   weight.set_requires_grad();

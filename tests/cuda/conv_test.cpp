@@ -66,7 +66,7 @@ double error(const std::vector<double>& got, const std::vector<double>& want) {
 }
 
 struct Results {
-  std::vector<double> y, dx, dweight, dbias;
+  std::vector<double> y, dx, dweight;
 };
 
 Results on_cpu(const Conv2dShape& s) {
@@ -75,15 +75,21 @@ Results on_cpu(const Conv2dShape& s) {
   auto x = as_doubles(numbers(x_size, 1)), dy = as_doubles(numbers(y_size, 2));
   auto weight = as_doubles(numbers(w_size, 3)), bias = as_doubles(numbers(s.k, 4));
   auto empty = [](int64_t n) { return std::vector<double>(size_t(n), NAN); };
-  Results out{empty(y_size), empty(x_size), empty(w_size), empty(s.k)};
+  Results out{empty(y_size), empty(x_size), empty(w_size)};
   conv2d_forward(cpu(), s, x.data(), weight.data(), bias.data(), out.y.data());
   conv2d_backward_data(cpu(), s, dy.data(), weight.data(), out.dx.data());
-  conv2d_backward_weights(cpu(), s, x.data(), dy.data(), out.dweight.data(), out.dbias.data());
+  conv2d_backward_weights(cpu(), s, x.data(), dy.data(), out.dweight.data());
   return out;
 }
 
 // What the kernels are told of the device. Few multiprocessors ask for large tiles; Hopper has kernels of its own.
 enum class Told { truth, one_multiprocessor, one_ampere_multiprocessor };
+Cuda context(Told told) {
+  Cuda ctx = cuda(0);
+  if (told != Told::truth) ctx.multiprocessors = 1;
+  if (told == Told::one_ampere_multiprocessor) ctx.capability = 80;
+  return ctx;
+}
 
 template <class T>
 Results on_device(const Conv2dShape& s, int64_t offset, Told told) {
@@ -93,14 +99,12 @@ Results on_device(const Conv2dShape& s, int64_t offset, Told told) {
   OnDevice x(numbers(x_size, 1), dtype, offset), dy(numbers(y_size, 2), dtype, offset);
   OnDevice weight(numbers(w_size, 3), Dtype::f32, offset), bias(numbers(s.k, 4), Dtype::f32, offset);
   OnDevice y(y_size, dtype, offset), dx(x_size, dtype, offset);
-  OnDevice dweight(w_size, Dtype::f32, offset), dbias(s.k, Dtype::f32, offset);
-  Cuda ctx = cuda(0);
-  if (told != Told::truth) ctx.multiprocessors = 1;
-  if (told == Told::one_ampere_multiprocessor) ctx.capability = 80;
+  OnDevice dweight(w_size, Dtype::f32, offset);
+  Cuda ctx = context(told);
   conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), y.data<T>());
   conv2d_backward_data<T>(ctx, s, dy.data<T>(), weight.data<float>(), dx.data<T>());
-  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), dweight.data<float>(), dbias.data<float>());
-  return {y.values(), dx.values(), dweight.values(), dbias.values()};
+  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), dweight.data<float>());
+  return {y.values(), dx.values(), dweight.values()};
 }
 
 template <class T>
@@ -114,7 +118,26 @@ void compare(const Conv2dShape& s, int64_t offset = 0, double rounding = sizeof(
     CHECK(error(got.y, want.y) < rounding);
     CHECK(error(got.dx, want.dx) < rounding);
     CHECK(error(got.dweight, want.dweight) < weight_rounding);
-    CHECK(error(got.dbias, want.dbias) < 2e-6);
+  }
+}
+
+// A ReLU fused into the convolution has the bits of one behind it.
+template <class T>
+void compare_relu(const Conv2dShape& s) {
+  INFO(s << (sizeof(T) == 2 ? ", bf16" : ", f32"));
+  const Dtype dtype = sizeof(T) == 2 ? Dtype::bf16 : Dtype::f32;
+  const int64_t y_size = s.n * s.out_h() * s.out_w() * s.k;
+  OnDevice x(numbers(s.n * s.h * s.w * s.c, 1), dtype), bias(numbers(s.k, 4), Dtype::f32);
+  OnDevice weight(numbers(s.k * s.kh * s.kw * (s.c / s.groups), 3), Dtype::f32);
+  for (Told told : {Told::one_multiprocessor, Told::one_ampere_multiprocessor}) {
+    Cuda ctx = context(told);
+    OnDevice plain(y_size, dtype), fused(y_size, dtype);
+    conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), plain.data<T>());
+    conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), fused.data<T>(), Epilogue::relu);
+    std::vector<double> want = plain.values();
+    CHECK(*std::min_element(want.begin(), want.end()) < 0);
+    for (double& v : want) v = std::max(v, 0.0);
+    CHECK(fused.values() == want);
   }
 }
 
@@ -246,6 +269,18 @@ TEST_CASE("convolutions take images that are not aligned", "[cuda][conv]") {
     compare<float>(s, 1);
     compare<bf16>(s, 1);
   }
+}
+
+TEST_CASE("a ReLU fused into a convolution on the device has the bits of one behind it", "[cuda][conv]") {
+  const Conv2dShape product{.n = 2, .h = 3, .w = 5, .c = 16, .k = 24};
+  for (const Conv2dShape& s : {kShapes[0], kShapes[1], kStem, kGroups, kDepthwise[0], kDepthwise[4], product}) {
+    compare_relu<float>(s);
+    compare_relu<bf16>(s);
+  }
+  Tf32 tf32;
+  compare_relu<float>(kShapes[0]);
+  CHECK_THROWS_WITH(conv2d_forward<float>(cuda(0), product, nullptr, nullptr, nullptr, nullptr, Epilogue::gelu),
+                    Catch::Contains("got gelu"));
 }
 
 TEST_CASE("convolutions in tf32 round operands and sum in f32", "[cuda][conv]") {

@@ -22,17 +22,15 @@ void compare(const Conv2dShape& s, Dtype dtype, double tolerance) {
   const Shape kernel{s.k, s.kh, s.kw, s.c / s.groups}, channels{s.k};
   Tensor x = values(image, dtype), dy = values(result, dtype);
   Tensor weight = values(kernel, Dtype::f32), bias = values(channels, Dtype::f32);
-  std::vector<Tensor> own{empty(result, dtype), empty(image, dtype), empty(kernel, Dtype::f32),
-                          empty(channels, Dtype::f32)};
-  std::vector<Tensor> theirs{own[0].clone(), own[1].clone(), own[2].clone(), own[3].clone()};
+  std::vector<Tensor> own{empty(result, dtype), empty(image, dtype), empty(kernel, Dtype::f32)};
+  std::vector<Tensor> theirs{own[0].clone(), own[1].clone(), own[2].clone()};
   Cuda& ctx = cuda(0);
   conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), own[0].data<T>());
   conv2d_backward_data<T>(ctx, s, dy.data<T>(), weight.data<float>(), own[1].data<T>());
-  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), own[2].data<float>(), own[3].data<float>());
+  conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), own[2].data<float>());
   vendor::conv2d_forward<T>(ctx, s, x.data<T>(), weight.data<float>(), bias.data<float>(), theirs[0].data<T>());
   vendor::conv2d_backward_data<T>(ctx, s, dy.data<T>(), weight.data<float>(), theirs[1].data<T>());
-  vendor::conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), theirs[2].data<float>(),
-                                     theirs[3].data<float>());
+  vendor::conv2d_backward_weights<T>(ctx, s, x.data<T>(), dy.data<T>(), theirs[2].data<float>());
   for (size_t i = 0; i < own.size(); ++i)
     CHECK(testing::relative_error(own[i].to(Device::cpu()), theirs[i].to(Device::cpu())) < tolerance);
 }

@@ -70,7 +70,7 @@ TEST_CASE("batch norms train and evaluate as PyTorch's do, running statistics in
   agrees("batch_norm_plain", nn::BatchNorm1d({.features = 5, .affine = false}));
 }
 
-TEST_CASE("the fused forms of batch norm equal their composition", "[nn]") {
+TEST_CASE("the fused forms of layers equal their composition", "[nn]") {
   nn::BatchNorm2d bn({.features = 5}), same = bn;
   Tensor x = randn({3, 4, 2, 5}), residual = randn({3, 4, 2, 5});
   CHECK(relative_error(bn.relu(x), relu(same(x))) < 1e-6);
@@ -79,6 +79,8 @@ TEST_CASE("the fused forms of batch norm equal their composition", "[nn]") {
   nn::Linear fc({.in = 5, .out = 3});
   CHECK(relative_error(fc.relu(x), relu(fc(x))) < 1e-6);
   CHECK(relative_error(fc.gelu(x), gelu(fc(x))) < 1e-5);
+  nn::Conv2d conv({.in = 5, .out = 3, .kernel = 3, .stride = 2, .padding = 1});
+  CHECK(relative_error(conv.relu(x), relu(conv(x))) < 1e-6);
 }
 
 TEST_CASE("layers without weights are the ops of their names", "[nn]") {
