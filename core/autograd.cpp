@@ -12,10 +12,10 @@ namespace fovea {
 static thread_local bool recording = true;
 static thread_local bool autocasting = false;
 
-NoGrad::NoGrad() : previous_(recording) {
-  recording = false;
+GradMode::GradMode(bool on) : previous_(recording) {
+  recording = on;
 }
-NoGrad::~NoGrad() {
+GradMode::~GradMode() {
   recording = previous_;
 }
 bool grad_enabled() {
@@ -160,18 +160,26 @@ void Tensor::backward(bool retain_graph) const {
   backward(ones(shape(), dtype(), device()), retain_graph);
 }
 
-void Tensor::backward(const Tensor& grad, bool retain_graph) const {
-  check(requires_grad(), "backward: want a tensor that requires a gradient, got {}", shape());
-  check(grad.shape() == shape() && grad.dtype() == dtype(), "backward: want a gradient {} {}, got {} {}",
-        name_of(dtype()), shape(), name_of(grad.dtype()), grad.shape());
+// Where the gradients of some leaves go instead of their own place.
+using Sinks = std::unordered_map<GradMeta*, Tensor*>;
+
+static void backward_from(const Tensor& result, const Tensor& grad, bool retain_graph, const Sinks& sinks) {
+  check(result.requires_grad(), "backward: want a tensor that requires a gradient, got {}", result.shape());
+  check(grad.shape() == result.shape() && grad.dtype() == result.dtype(), "backward: want a gradient {} {}, got {} {}",
+        name_of(result.dtype()), result.shape(), name_of(grad.dtype()), grad.shape());
   NoGrad no_grad;
-  std::vector<GradMeta*> order = topological_order(impl_->meta.get());
-  std::unordered_map<GradMeta*, Tensor> grads{{impl_->meta.get(), grad}};
+  GradMeta* root = TensorAccess::meta(result).get();
+  std::vector<GradMeta*> order = topological_order(root);
+  std::unordered_map<GradMeta*, Tensor> grads{{root, grad}};
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
     auto found = grads.find(*it);
     if (found == grads.end()) continue;
     Tensor complete = std::move(found->second);
     grads.erase(found);
+    if (auto sink = sinks.find(*it); sink != sinks.end()) {
+      accumulate(*sink->second, std::move(complete));
+      continue;
+    }
     for (const Hook& hook : (*it)->hooks) hook(complete);
     Node* node = (*it)->node.get();
     if (!node) {
@@ -186,6 +194,22 @@ void Tensor::backward(const Tensor& grad, bool retain_graph) const {
       if (input_grads[i].defined() && node->needs_grad(int(i)))
         accumulate(grads[node->inputs[i].get()], std::move(input_grads[i]));
   }
+}
+
+void Tensor::backward(const Tensor& grad, bool retain_graph) const {
+  backward_from(*this, grad, retain_graph, {});
+}
+
+void backward_into(const Tensor& result, const Tensor& grad, std::span<const Tensor> leaves, Grads& sums) {
+  check(leaves.size() == sums.size(), "backward_into: want a sum for each leaf, got {} leaves and {} sums",
+        leaves.size(), sums.size());
+  Sinks sinks;
+  for (size_t i = 0; i < leaves.size(); ++i)
+    if (leaves[i].defined() && leaves[i].requires_grad()) {
+      check(leaves[i].is_leaf(), "backward_into: want leaves, got the result of {}", grad_meta(leaves[i])->node->name);
+      sinks.emplace(grad_meta(leaves[i]).get(), &sums[i]);
+    }
+  backward_from(result, grad, false, sinks);
 }
 
 }  // namespace fovea

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 #include <fovea/core/tensor.h>
@@ -54,22 +55,32 @@ Tensor record(const char* name, const Tensor& result, std::span<const Tensor> in
 // it (read dy before you write), else it is new.
 Tensor gradient_memory(const Tensor& dy);
 
-// While one of these is alive on this thread, ops record nothing.
-class NoGrad {
+// Whether ops record, on this thread, while one of these is alive.
+class GradMode {
  public:
-  NoGrad();
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
+  explicit GradMode(bool on);
+  ~GradMode();
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
 
  private:
   bool previous_;
+};
+class NoGrad : public GradMode {
+ public:
+  NoGrad() : GradMode(false) {}
 };
 
 bool grad_enabled();
 
 // Calls `hook` once in every backward pass, when the gradient of t is complete. t must require a gradient.
 void on_grad(const Tensor& t, Hook hook);
+
+// For backward functions that run a part of the forward pass again, under GradMode(true): as result.backward(grad), but
+// what reaches leaves[i] is added to sums[i] and not to its own gradient, and its hooks stay silent. A backward
+// function returns the sums as its own node's gradients. Undefined: in leaves, nothing wanted; in sums, nothing so far.
+// Other leaves get theirs as ever.
+void backward_into(const Tensor& result, const Tensor& grad, std::span<const Tensor> leaves, Grads& sums);
 
 // The GradMeta of t, null when it has none. For tools that walk the graph (graph.h).
 std::shared_ptr<GradMeta> grad_meta(const Tensor& t);

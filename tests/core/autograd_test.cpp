@@ -1,5 +1,6 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/graph.h>
+#include <fovea/core/ops/arith.h>
 
 #include <memory>
 #include <sstream>
@@ -98,6 +99,35 @@ TEST_CASE("a hook sees the complete gradient once", "[core][autograd]") {
   sum.backward();
   CHECK(seen == std::vector<double>{4});
   CHECK(x.grad().item() == 8);
+}
+
+TEST_CASE("a backward function may record and differentiate: what it asks for comes back, the rest adds up",
+          "[core][autograd]") {
+  Tensor x = Tensor::full({1}, 3).set_requires_grad(), w = Tensor::full({1}, 5).set_requires_grad();
+  Tensor other = Tensor::full({1}, 7).set_requires_grad();
+  int hooks = 0;
+  on_grad(x, [&](const Tensor&) { ++hooks; });
+  Tensor y = record("inner", x * w, {x, w}, [x, w, other](const Node&, const Tensor& dy) -> Grads {
+    CHECK_FALSE(grad_enabled());
+    Tensor again;
+    {
+      GradMode on(true);
+      again = x * w + other;
+    }
+    Grads sums{Tensor(), Tensor::full({1}, 100)};
+    const std::vector<Tensor> leaves{x, w};
+    backward_into(again, dy, leaves, sums);
+    CHECK_FALSE(x.grad().defined());
+    return sums;
+  });
+  (y * 2).backward();
+  CHECK(x.grad().item() == 10);
+  CHECK(w.grad().item() == 106);
+  CHECK(other.grad().item() == 2);
+  CHECK(hooks == 1);
+  Grads sums(1);
+  const std::vector<Tensor> results{y};
+  CHECK_THROWS_WITH(backward_into(y, y.detach(), results, sums), Catch::Contains("want leaves"));
 }
 
 TEST_CASE("an input that needs no gradient is known to the op", "[core][autograd]") {

@@ -1,0 +1,36 @@
+#include <fovea/nn/recompute.h>
+
+#include <fovea/core/random.h>
+#include <fovea/nn/activation.h>
+#include <fovea/nn/layer.h>
+#include <fovea/nn/linear.h>
+#include <fovea/nn/norm.h>
+
+#include "support/catch.h"
+#include "support/op_cases.h"
+
+using namespace fovea;
+using fovea::testing::relative_error;
+
+TEST_CASE("a network in chunks on the device has the CPU's gradients and running statistics", "[cuda][nn]") {
+  manual_seed(8);
+  nn::Sequential here(nn::Linear({.in = 5, .out = 7, .bias = false}), nn::BatchNorm1d({.features = 7}), nn::ReLU(),
+                      nn::Dropout(0.3), nn::Linear({.in = 7, .out = 6}));
+  nn::Sequential there = here;
+  there.to(Device::cuda());
+  const Tensor x = randn({14, 5});
+  auto step = [](nn::Sequential& net, const Tensor& in) {
+    manual_seed(9);
+    Tensor z = nn::recompute(net, in, 4);
+    Tensor loss = nt_xent(z.slice(0, 7), z.slice(7, 14), 0.5);
+    loss.backward();
+    return loss.item();
+  };
+  CHECK(step(there, x.to(Device::cuda())) == Approx(step(here, x)).margin(1e-5));
+  std::vector<nn::NamedTensor> left = there.state(), right = here.state();
+  for (size_t i = 0; i < left.size(); ++i) {
+    INFO(left[i].name);
+    CHECK(relative_error(left[i].value, right[i].value) < 1e-5);
+    if (left[i].is_param) CHECK(relative_error(left[i].value.grad(), right[i].value.grad()) < 1e-5);
+  }
+}
