@@ -1,6 +1,8 @@
 #include "common/evaluate.h"
 
 #include <fovea/core/autocast.h>
+#include <fovea/core/ops.h>
+#include <fovea/nn/monitors.h>
 
 namespace fovea::examples {
 
@@ -32,6 +34,39 @@ double Evaluator::knn() const {
 
 models::ProbeResult Evaluator::linear() const {
   return linear(bank_, queries_);
+}
+
+double Evaluator::rank_me() const {
+  const int64_t n = bank_.values.size(0), stride = (n + 1023) / 1024;
+  return nn::effective_rank(slice(bank_.values, 0, 0, n, stride));
+}
+
+std::optional<double> Evaluator::few_labels(int64_t per_class) const {
+  const std::vector<int64_t> labels = bank_.labels.to_vector<int64_t>();
+  std::vector<int64_t> labelled, others, counts(size_t(classes()), 0);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    int64_t& count = counts[size_t(labels[i])];
+    (count++ < per_class ? labelled : others).push_back(int64_t(i));
+  }
+  if (others.empty()) return {};
+  std::vector<int64_t> asked;
+  for (size_t i = 0, stride = (others.size() + 1999) / 2000; i < others.size(); i += stride) asked.push_back(others[i]);
+  auto rows = [&](const std::vector<int64_t>& which) {
+    const Tensor index = Tensor::from<int64_t>({int64_t(which.size())}, which);
+    std::vector<int64_t> their;
+    for (int64_t i : which) their.push_back(labels[size_t(i)]);
+    return models::Features{gather_rows(bank_.values, index).to(options_.device),
+                            Tensor::from<int64_t>({int64_t(which.size())}, their)};
+  };
+  return models::knn_accuracy(rows(labelled), rows(asked), classes(), {.k = 10});
+}
+
+double Evaluator::accuracy(OnlineProbe& probe) const {
+  const std::vector<int64_t> labels = queries_.labels.to_vector<int64_t>(),
+                             classes = probe.predict(queries_.values.to(options_.device)).to_vector<int64_t>();
+  int64_t right = 0;
+  for (size_t i = 0; i < labels.size(); ++i) right += labels[i] == classes[i];
+  return double(right) / double(labels.size());
 }
 
 double Evaluator::knn(const models::Features& bank, const models::Features& queries) const {

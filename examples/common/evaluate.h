@@ -9,6 +9,7 @@
 #include <fovea/models/eval/pca.h>
 #include <fovea/nn/module.h>
 
+#include "common/online_probe.h"
 #include "common/options.h"
 
 namespace fovea::examples {
@@ -27,12 +28,22 @@ class Evaluator {
   double knn() const;
   models::ProbeResult linear() const;
 
+  // For the choice of a checkpoint, without a label or with a few, and without the test images. RankMe (Garrido et al.,
+  // 2023): the effective rank of the bank's features, of 1,024 of them at most.
+  double rank_me() const;
+  // k-NN accuracy on 2,000 images of the bank at most, for which `per_class` others of each class have labels; k = 10.
+  // Nothing if a class has fewer than two images.
+  std::optional<double> few_labels(int64_t per_class) const;
+
   // The same accuracies for the raw pixels.
   struct Pixels {
     double knn = 0;
     models::ProbeResult linear;
   };
   Pixels pixels() const;
+
+  // The share of the test images that the probe knows.
+  double accuracy(OnlineProbe& probe) const;
 
   const models::Features& bank() const { return bank_; }
   const models::Features& queries() const { return queries_; }

@@ -14,6 +14,7 @@ namespace fovea::examples {
 
 inline constexpr const char* kCheckpointFile = "last.safetensors";
 inline constexpr const char* kBackboneFile = "backbone.safetensors";
+inline constexpr const char* kBestFile = "best.safetensors";  // the backbone of the epoch that was chosen
 inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kSummaryFile = "summary.json";
 inline constexpr const char* kReportFile = "report.html";

@@ -106,6 +106,9 @@ std::vector<Flag> training_flags(Options& o) {
       {"--strength", "factor on their colour jitter", &o.strength, 0, 10},
       {"--min-scale", "smallest global crop, as a share of the image's area (0: theirs)", &o.min_scale, 0, 1},
       {"--blur", "factor on their blur's probability (below 0: 1 for images above 64 pixels, else 0)", &o.blur, -1, 10},
+      {"--online-probe", "train a linear classifier beside the method, without a gradient into it", &o.online_probe},
+      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.few_labels, 0,
+       kMany},
       {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.cuda_graph, 0, 0, false},
       {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
       {"--out", "the run's folder", &o.out, 0, 0, false},
@@ -227,6 +230,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     for (const Flag& flag : all) check_range(flag);
   }
   if (about.trains && !options.resume && app.get_option("--lr")->count() == 0) options.lr *= float(options.batch) / 256;
+  if (options.cuda_graph && options.online_probe) usage("--cuda-graph: want no --online-probe, which reads every step");
   if (options.out.empty()) usage("--out: want a folder");
   if (device == "cuda")
     options.device = Device::cuda();

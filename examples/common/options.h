@@ -31,6 +31,8 @@ struct Options {
   float strength = 1;            // factor on their colour jitter
   float min_scale = 0;           // smallest global crop, as a share of the image's area; 0: theirs
   float blur = -1;               // factor on their blur's probability; below 0: 1, but 0 for images up to 64 pixels
+  bool online_probe = false;
+  int few_labels = 10;  // labelled images of each class for the choice of a checkpoint; 0: by RankMe alone
   std::string preset = {};
   int workers = 2;  // threads that load and augment images
   int seed = 0;

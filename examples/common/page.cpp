@@ -31,6 +31,7 @@ header { padding-bottom: 28px; border-bottom: 1px solid var(--rule); }
 .eyebrow { margin: 0 0 6px; color: var(--soft); font-size: 13.5px; }
 h1 { margin: 0; font-size: 40px; line-height: 1.12; letter-spacing: -0.022em; font-weight: 680; }
 .headline { max-width: 46em; margin: 14px 0 18px; font-size: 19px; line-height: 1.45; }
+.warning { max-width: 52em; margin: 0 0 18px; padding: 2px 0 2px 14px; border-left: 3px solid var(--wrong); }
 .facts { display: flex; flex-wrap: wrap; gap: 6px 26px; margin: 0; font-size: 13.5px; }
 .facts div { display: flex; gap: 7px; } .facts dt { color: var(--soft); } .facts dd { margin: 0; }
 section { padding-top: 40px; }
@@ -174,8 +175,10 @@ std::string html(const Page& page) {
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width, initial-scale=1\">"
       "<title>{0} on {1}</title><style>{2}</style></head>\n<body><main>\n<header><p class=\"eyebrow\">{3}</p><h1>{0} "
-      "on {1}</h1><p class=\"headline\">{4}</p><dl class=\"facts\">",
+      "on {1}</h1><p class=\"headline\">{4}</p>",
       escape(page.method), escape(page.data), kStyle, escape(page.paper), escape(page.headline));
+  if (!page.warning.empty()) out += fmt::format("<p class=\"warning\">{}</p>", escape(page.warning));
+  out += "<dl class=\"facts\">";
   for (const auto& [name, value] : page.facts)
     out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
   out += "</dl></header>\n";

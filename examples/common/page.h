@@ -39,6 +39,7 @@ struct NeighbourRow {
 struct Page {
   std::string method, paper, data;
   std::string headline;                                    // one sentence with the result
+  std::string warning = {};                                // what went wrong, if anything
   std::vector<std::pair<std::string, std::string>> facts;  // the line under it: "epochs", "10"
   std::vector<Score> scores;
   std::string protocol;  // how the accuracies were measured

@@ -9,6 +9,7 @@
 #include <fovea/kernels/context.h>
 #include <fovea/nn/torch_state.h>
 
+#include "common/collapse.h"
 #include "common/folder.h"
 #include "common/page.h"
 #include "common/progress.h"
@@ -138,6 +139,29 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
                  .note = "of views of the same and of other images",
                  .curves = {curve("same", "positive_similarity"), curve("other", "negative_similarity")},
                  .decimals = 2});
+  // What not every run has.
+  auto optional = [&](Chart chart) {
+    std::erase_if(chart.curves, [](const Curve& c) { return c.x.empty(); });
+    if (!chart.curves.empty()) out.push_back(std::move(chart));
+  };
+  auto [prototype_epochs, prototypes] = journal.series("epoch", "prototypes");
+  optional({.title = "Entropy of the assignments",
+            .note = prototypes.empty() ? "" : fmt::format("at most log {:.0f}", prototypes.back()),
+            .curves = {curve("of their mean", "assignment_entropy"), curve("of one", "sample_entropy")},
+            .references = prototypes.empty() ? std::vector<Reference>()
+                                             : std::vector<Reference>{{"all alike", std::log(prototypes.back())}},
+            .decimals = 2,
+            .from_zero = true});
+  optional({.title = "Online probe",
+            .note = "a linear classifier trained beside, percent",
+            .curves = {curve("training views", "online_probe"), curve("test images", "online_probe_top1", true)},
+            .decimals = 1,
+            .scale = 100});
+  optional({.title = "RankMe",
+            .note = "effective rank of the features, no labels",
+            .curves = {curve("", "rank_me", true)},
+            .decimals = 1,
+            .from_zero = true});
   out.push_back({.title = "Learning rate", .curves = {curve("", "lr")}, .decimals = 4, .from_zero = true});
   out.push_back({.title = "Speed",
                  .note = "images a second",
@@ -234,6 +258,19 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
   auto accuracy = [&](const std::string& name, double value) {
     return value < 0 ? SummaryField{name, {}, {}} : number(name, value);
   };
+  auto last = [&](const std::string& name) {
+    auto values = journal.series("step", name).second;
+    return values.empty() ? SummaryField{name, {}, {}} : number(name, values.back());
+  };
+  // The test accuracy of the epoch that a criterion chooses.
+  auto at_best = [&](const std::string& criterion, const std::string& name) {
+    double best = -1;
+    std::optional<double> knn;
+    for (const Record& record : journal.records())
+      if (auto value = find(record, criterion); value && *find(record, "step") > 0 && *value > best)
+        best = *value, knn = find(record, "knn_top1");
+    return SummaryField{name, knn, {}};
+  };
   write_file(folder / kSummaryFile,
              json({{"method", {}, options.method},
                    {"data", {}, options.data},
@@ -249,6 +286,12 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
                    accuracy("knn_top1", a.knn),
                    accuracy("knn_best", a.knn_best),
                    number("knn_best_epoch", a.best_epoch),
+                   at_best("few_labels_top1", "knn_at_few_labels"),
+                   at_best("rank_me", "knn_at_rank_me"),
+                   last("std"),
+                   last("effective_rank"),
+                   last("rank_me"),
+                   last("online_probe_top1"),
                    accuracy("linear_top1", a.linear),
                    accuracy("linear_best", a.linear_best),
                    accuracy("baseline_pixels_knn", a.pixels_knn),
@@ -261,6 +304,9 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
                    {"version", {}, kVersion}}));
 
   Page page;
+  CollapseAlarm alarm;
+  for (const Record& record : journal.records())
+    if (auto warning = alarm.observe(record)) page.warning = *warning;
   page.method = options.title, page.paper = options.paper, page.data = options.data.substr(0, options.data.find(':'));
   page.headline = headline(a, evaluator);
   page.facts = {{"network", fmt::format("{}, width {}, {} parameters", backbone.describe(), options.width,

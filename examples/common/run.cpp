@@ -16,8 +16,11 @@
 #include <fovea/nn/checkpoint.h>
 #include <fovea/nn/monitors.h>
 #include <fovea/nn/schedule.h>
+#include <fovea/nn/torch_state.h>
 
+#include "common/collapse.h"
 #include "common/folder.h"
+#include "common/online_probe.h"
 #include "common/progress.h"
 #include "common/step_graph.h"
 
@@ -86,6 +89,19 @@ int64_t total_steps(const Options& options, const data::Loader& loader) {
   return options.steps > 0 ? options.steps : options.epochs * loader.steps();
 }
 
+// What a checkpoint holds: the model, and beside it the probe.
+struct Trained : nn::Module {
+  nn::Module& model;
+  std::optional<OnlineProbe> probe;
+
+  explicit Trained(nn::Module& trained) : model(trained) {}
+  void visit(nn::Visitor& v) override {
+    model.visit(v);
+    if (probe) v("online_probe", *probe);
+  }
+  std::string describe() const override { return "Trained"; }
+};
+
 void store(const fs::path& path, const Options& options, nn::Module& model, nn::Optimizer& optimizer, int64_t step,
            double trained) {
   nn::Checkpoint checkpoint{&model, &optimizer, {{"default", &default_generator()}}, {}};
@@ -119,6 +135,13 @@ struct Interval {
   double seconds = 0, waiting = 0;
 };
 
+// Whether a value is above those of all evaluations so far of a network that had been trained.
+bool is_best(const Journal& journal, const std::string& name, double value) {
+  for (const Record& record : journal.records())
+    if (auto earlier = find(record, name); earlier && *find(record, "step") > 0 && *earlier >= value) return false;
+  return true;
+}
+
 }  // namespace
 
 data::Split open_data(const Options& options) {
@@ -141,7 +164,9 @@ const Run::Position& Run::position() const {
 }
 
 Tensor Run::features(models::Backbone& backbone, const Tensor& x) {
-  return backbone(x);
+  Tensor h = backbone(x);
+  if (probe_) probe_(h);
+  return h;
 }
 
 void Run::watch(const Tensor& z0, const Tensor& z1) {
@@ -154,22 +179,39 @@ void Run::watch(const Tensor& z0, const Tensor& z1) {
   log("dimensions", double(z0.size(1)));
 }
 
+void Run::watch_assignments(const Tensor& probabilities) {
+  if (!logging) return;
+  NoGrad no_grad;
+  Tensor p = probabilities.to(Dtype::f32), average = mean(p, {0});
+  auto entropy = [](const Tensor& q) { return -sum(q * fovea::log(q + 1e-12), {-1}); };
+  log("assignment_entropy", entropy(average).item());
+  log("sample_entropy", mean(entropy(p)).item());
+  log("prototypes", double(p.size(1)));
+}
+
 void Run::log(const std::string& name, double value) {
   if (logging) logged.emplace_back(name, value);
 }
 
-void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
-         Evaluator& evaluator, const Loss& loss, const std::function<void(const Run::Position&)>& before) {
+void fit(const Options& options, data::Loader& loader, nn::Module& model, models::Backbone& backbone,
+         nn::Optimizer& optimizer, Evaluator& evaluator, const Loss& loss,
+         const std::function<void(const Run::Position&)>& before) {
   const fs::path folder = options.out, checkpoint = folder / kCheckpointFile;
   const int64_t steps = total_steps(options, loader), per_epoch = loader.steps();
   const std::vector<Tensor> parameters = model.parameters();
   prepare_folder(folder);
 
   Progress progress;
+  Trained all(model);
+  if (options.online_probe) {
+    all.probe.emplace(backbone.features(), evaluator.classes());
+    all.probe->to(options.device);
+  }
+  CollapseAlarm alarm;
   int64_t step = 0;
   double trained = 0;  // seconds
   if (options.resume) {
-    auto metadata = restore(checkpoint, model, optimizer);
+    auto metadata = restore(checkpoint, all, optimizer);
     step = integer(metadata, "step", checkpoint);
     trained = double(integer(metadata, "train_milliseconds", checkpoint)) / 1e3;
     if (integer(metadata, "threads", checkpoint) != kernels::threads())
@@ -208,7 +250,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
   auto save = [&] {
     if (std::string bad = first_not_finite(nullptr, model); !bad.empty())
       throw_not_finite("a value is not finite", step, bad, checkpoint);
-    store(checkpoint, options, model, optimizer, step, trained);
+    store(checkpoint, options, all, optimizer, step, trained);
     saved = step;
   };
   auto evaluate = [&] {
@@ -216,6 +258,13 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
     evaluator.extract();
     Record record{{"step", double(step)}, {"epoch", double(step) / double(per_epoch)}, {"knn_top1", evaluator.knn()}};
     if (step == 0) record.emplace_back("linear_top1", evaluator.linear().last);
+    if (all.probe && step > 0) record.emplace_back("online_probe_top1", evaluator.accuracy(*all.probe));
+    record.emplace_back("rank_me", evaluator.rank_me());
+    const char* criterion = "rank_me";
+    if (auto few = options.few_labels > 0 ? evaluator.few_labels(options.few_labels) : std::nullopt)
+      record.emplace_back(criterion = "few_labels_top1", *few);
+    if (step > 0 && is_best(journal, criterion, *find(record, criterion)))
+      nn::save_weights(folder / kBestFile, backbone, {{"method", options.method}, {"step", std::to_string(step)}});
     record.emplace_back("evaluation_seconds", seconds_since(start));
     journal.append(record);
     progress.line(
@@ -245,7 +294,9 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
     interval.waiting += loader.wait_seconds() - waited;
 
     const Run::Position position{step, steps, double(step) / double(per_epoch)};
-    Run run(position, step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps);
+    Run run(position, step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps,
+            all.probe ? [&](const Tensor& features) { all.probe->learn(features, batch->labels); }
+                      : std::function<void(const Tensor&)>());
     if (before) before(position);
     double lr =
         options.lr *
@@ -275,8 +326,10 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Op
                     {"data_ms", 1e3 * interval.waiting / double(interval.steps)},
                     {"compute_ms", 1e3 * (interval.seconds - interval.waiting) / double(interval.steps)},
                     {"train_seconds", trained}};
+      if (auto right = all.probe ? all.probe->accuracy() : std::nullopt) run.log("online_probe", *right);
       record.insert(record.end(), run.logged.begin(), run.logged.end());
       journal.append(record);
+      if (auto warning = alarm.observe(record)) progress.line(*warning);
     }
     progress.update({step + 1, steps, double(step + 1) / double(per_epoch), int((steps + per_epoch - 1) / per_epoch),
                      loss_value, speed, trained / double(step + 1) * double(steps - step - 1)},

@@ -29,10 +29,13 @@ class Run {
     int64_t step = 0, steps = 0;  // this step counts from 0
     double epoch = 0;             // passes over the data so far
   };
-  // Without a position: a step that is being recorded to be replayed at others.
-  explicit Run(std::optional<Position> position = {}, bool logs = false) : logging(logs), position_(position) {}
+  // Without a position: a step that is being recorded to be replayed at others. A probe learns from features().
+  explicit Run(std::optional<Position> position = {}, bool logs = false,
+               std::function<void(const Tensor& features)> probe = {})
+      : logging(logs), position_(position), probe_(std::move(probe)) {}
 
-  // The trained network's features of some of the batch's images, [rows of x, features()]: backbone(x).
+  // backbone(x): what the head of the method takes, [rows of x, features()], of images that a gradient is wanted for.
+  // The probe of --online-probe learns from them.
   Tensor features(models::Backbone& backbone, const Tensor& x);
 
   // These throw Error while a CUDA graph is recorded: what the host computes from them would be that of one step for
@@ -44,6 +47,11 @@ class Run {
   // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities. Costs
   // nothing on steps that are not logged.
   void watch(const Tensor& z0, const Tensor& z1);
+  // Watches assignments [B, K] of samples to prototypes, each row a distribution: the entropy of their mean and their
+  // own mean entropy.
+  void watch_assignments(const Tensor& probabilities);
+  // The loss that a network has which tells nothing apart, as log K: a run that stands there learns nothing.
+  void chance(double loss) { log("chance_loss", loss); }
   // Logs a number of the method's own.
   void log(const std::string& name, double value);
 
@@ -53,20 +61,23 @@ class Run {
  private:
   const Position& position() const;
   std::optional<Position> position_;
+  std::function<void(const Tensor&)> probe_;
 };
 
 using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
 
-// Trains `model` and leaves metrics.jsonl and last.safetensors in the run's folder: schedule, forward, backward, clip,
-// step, log, evaluate, checkpoint. The learning rate rises over --warmup and falls to 0 along a cosine, step by step.
-// With
+// Trains `model` and leaves metrics.jsonl, last.safetensors and best.safetensors in the run's folder: schedule,
+// forward, backward, clip, step, log, evaluate, checkpoint. `backbone` is the part that is kept: of the epoch with the
+// best k-NN accuracy with a few labels (without: the best RankMe) in best.safetensors. A run that looks collapsed says
+// so. The learning rate rises over --warmup and falls to 0 along a cosine, step by step. With
 // --resume it goes on where the checkpoint stands: model, optimiser, random numbers and data position are restored, and
 // with the same number of threads every later loss is the same to the bit. Throws Error when a loss is not finite,
 // naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
 // Ctrl-C. On a device nothing waits for a step but its log line: losses are read on logged steps alone, and between
 // them --cuda-graph replays the step. `before` is called on the host before every step.
-void fit(const Options& options, data::Loader& loader, nn::Module& model, nn::Optimizer& optimizer,
-         Evaluator& evaluator, const Loss& loss, const std::function<void(const Run::Position&)>& before = {});
+void fit(const Options& options, data::Loader& loader, nn::Module& model, models::Backbone& backbone,
+         nn::Optimizer& optimizer, Evaluator& evaluator, const Loss& loss,
+         const std::function<void(const Run::Position&)>& before = {});
 
 // Measures the trained network beside its baselines, prints the table, and leaves backbone.safetensors, summary.json
 // and report.html in the run's folder. `views` are what the loader made of the images.

@@ -81,7 +81,7 @@ void Training::fit(nn::Module& model, models::Backbone& kept, const Loss& loss) 
   if (teacher_) optimizer->set_teacher(*teacher_, prefix_);
   Evaluator evaluator(
       options_, model, [&](const Tensor& x) { return kept(x); }, split_);
-  examples::fit(options_, loader_, model, *optimizer, evaluator, loss, [&](const Run::Position& at) {
+  examples::fit(options_, loader_, model, kept, *optimizer, evaluator, loss, [&](const Run::Position& at) {
     if (teacher_) optimizer->set_teacher_momentum(momentum_(at.step, at.steps));
   });
   report(options_, loader_, kept, evaluator);

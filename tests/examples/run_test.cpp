@@ -5,12 +5,14 @@
 #include <limits>
 
 #include <fovea/core/ops.h>
+#include <fovea/core/safetensors.h>
 #include <fovea/losses/nt_xent.h>
 #include <fovea/nn/checkpoint.h>
 #include <fovea/nn/linear.h>
 #include <fovea/nn/norm.h>
 
 #include "common/folder.h"
+#include "common/online_probe.h"
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -24,6 +26,7 @@ struct Net : nn::Module {
   nn::Linear fc{{.in = 8 * 8 * 3, .out = 16, .bias = false}};
   nn::BatchNorm1d bn{{.features = 16}};
   Tensor operator()(const Tensor& x) { return bn(fc(flatten(x, 1))); }
+  int64_t features() const { return 16; }
   void visit(nn::Visitor& v) override { v("fc", fc), v("bn", bn); }
   std::string describe() const override { return "Net"; }
 };
@@ -46,19 +49,24 @@ struct Trial {
   }
   void operator()(bool with_report = false) {
     manual_seed(7);
-    Net net;
-    nn::Sgd optimizer(nn::decay_groups(net, {.weight_decay = 1e-4}), {.momentum = 0.9});
+    models::Backbone model = Net();
+    Net& net = static_cast<Net&>(model.net());
+    nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = 1e-4}), {.momentum = 0.9});
     data::Split split = open_data(options);
     data::Loader loader = training_loader(options, split.train, small_views());
     data::Views still({data::Recipe{.size = 8, .jitter_p = 0}});
     Evaluator evaluator(
-        options, net, [&](const Tensor& x) { return flatten(x, 1); }, split);
-    fit(options, loader, net, optimizer, evaluator, [&](const data::Batch& batch, Run& run) {
-      Tensor z0 = net(batch.views[0] + 0.01 * randn(batch.views[0].shape())), z1 = net(batch.views[1]);
+        options, model,
+        [&](const Tensor& x) {
+          return flatten(options.online_probe ? model(slice(slice(x, 1, 12, 20), 2, 12, 20)) : x, 1);
+        },
+        split);
+    fit(options, loader, model, model, optimizer, evaluator, [&](const data::Batch& batch, Run& run) {
+      Tensor z0 = run.features(model, batch.views[0] + 0.01 * randn(batch.views[0].shape())), z1 = net(batch.views[1]);
       run.watch(z0, z1);
       return twist(losses::nt_xent(z0, z1, 0.5), net, run);
     });
-    if (with_report) report(options, loader, net, evaluator);
+    if (with_report) report(options, loader, model, evaluator);
   }
 };
 
@@ -103,6 +111,59 @@ TEST_CASE("a run that was killed after its last checkpoint repeats the lost step
   resumed.options.resume = true;
   resumed();
   CHECK(losses_in(parts.path()) == losses_in(whole.path()));
+}
+
+TEST_CASE("the online probe learns beside the method, changes nothing for it and resumes to the bit", "[examples]") {
+  testing::TemporaryFolder without, whole, parts;
+  Trial{without.path()}();
+  Trial with(whole.path());
+  with.options.online_probe = true;
+  with();
+  CHECK(losses_in(whole.path()) == losses_in(without.path()));
+  Trial stopped(parts.path());
+  stopped.options.online_probe = true;
+  stopped.twist = [](const Tensor& loss, Net&, Run& run) {
+    if (run.step() == 5) std::raise(SIGINT);
+    return loss;
+  };
+  CHECK_THROWS_AS(stopped(), Interrupted);
+  stopped.options.resume = true;
+  stopped();
+  auto probes = [](const auto& folder) { return Journal(folder.path() / kMetricsFile).series("step", "online_probe"); };
+  CHECK(probes(whole).second.size() == 11);
+  CHECK(probes(parts) == probes(whole));
+  CHECK(Journal(whole.path() / kMetricsFile).series("step", "online_probe_top1").second.size() > 1);
+}
+
+TEST_CASE("the online probe learns what its features tell", "[examples]") {
+  manual_seed(3);
+  OnlineProbe probe(6, 3);
+  Tensor labels = randint(0, 3, {32});
+  Tensor features = randn({32, 6});
+  for (int64_t i = 0; i < 32; ++i) features.data<float>()[6 * i + labels.data<int64_t>()[i]] += 8;
+  for (int i = 0; i < 60; ++i) probe.learn(concat({features, features + 0.1}), labels);
+  CHECK(*probe.accuracy() > 0.8);
+  CHECK(!probe.accuracy());
+  CHECK(probe.predict(features).to_vector<int64_t>() == labels.to_vector<int64_t>());
+}
+
+TEST_CASE("the backbone of the best epoch is kept, whatever comes after", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path(), 12);
+  trial.twist = [](const Tensor& loss, Net& net, Run& run) {  // good at first, then nothing
+    if (run.step() == 6) {
+      NoGrad no_grad;
+      net.fc.weight.value.fill_(0.01);
+    }
+    return loss;
+  };
+  trial.options.online_probe = true;  // features of the network itself
+  trial();
+  Journal journal(folder.path() / kMetricsFile);
+  auto [steps, ranks] = journal.series("step", "rank_me");
+  REQUIRE(steps.size() == 4);
+  CHECK(ranks[1] > ranks[2]);
+  CHECK(load_safetensors(folder / kBestFile).metadata.at("step") == "4");
 }
 
 TEST_CASE("a checkpoint of another network is refused", "[examples]") {
@@ -208,8 +269,8 @@ TEST_CASE("a finished run leaves its files, all of them whole", "[examples]") {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
-  CHECK(names == std::vector<std::string>{"backbone.safetensors", "last.safetensors", "metrics.jsonl", "report.html",
-                                          "summary.json"});
+  CHECK(names == std::vector<std::string>{"backbone.safetensors", "best.safetensors", "last.safetensors",
+                                          "metrics.jsonl", "report.html", "summary.json"});
   std::string summary = testing::read_file(folder / kSummaryFile);
   for (const char* field : {"method", "data", "epochs", "images_per_second", "peak_memory_mb", "knn_top1", "knn_best",
                             "linear_top1", "baseline_pixels_knn", "baseline_random_knn", "seed", "version"})

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/folder.h"
+
+namespace fovea::examples {
+
+// Reads the monitors in the lines of a run's log and says when they mean collapse.
+class CollapseAlarm {
+ public:
+  // A sentence in plain words with the likely cause, the first time that two lines in a row show the same symptom. The
+  // first lines of a run, up to step 20, say nothing: an untrained network may well look collapsed.
+  std::optional<std::string> observe(const Record& line);
+
+ private:
+  std::string last_;  // the symptom of the line before
+  bool warned_ = false;
+};
+
+// The symptom that a line shows by itself, empty if none. What it reads, where the line has it:
+//   std, dimensions            spread of the normalised embeddings: 1 / sqrt(dimensions) when they go all ways
+//   negative_similarity        mean cosine of views of different images
+//   effective_rank             directions that the embeddings use
+//   assignment_entropy, sample_entropy, prototypes   of the mean assignment to prototypes, and of one sample's
+//   loss, chance_loss          the latter that of a network that tells nothing apart, as log K
+std::string collapse_symptom(const Record& line);
+
+}  // namespace fovea::examples

@@ -1,0 +1,46 @@
+#include "common/online_probe.h"
+
+#include <fovea/core/ops.h>
+#include <fovea/models/eval/features.h>
+
+namespace fovea::examples {
+
+// Its own generator: the method draws the same numbers with a probe and without.
+static nn::Linear seeded_linear(int64_t in, int64_t out) {
+  Generator generator(0);
+  return nn::Linear({.in = in, .out = out}, generator);
+}
+
+OnlineProbe::OnlineProbe(int64_t features, int64_t classes)
+    : norm_({.features = features, .affine = false}),
+      fc_(seeded_linear(features, classes)),
+      optimizer_(nn::decay_groups(fc_), {.lr = 0.1}) {}
+
+void OnlineProbe::learn(const Tensor& features, const Tensor& labels) {
+  const int64_t views = features.size(0) / labels.size(0);
+  const Tensor targets = views == 1 ? labels : concat(std::vector<Tensor>(size_t(views), labels));
+  const Tensor logits = fc_(norm_(features.detach().to(Dtype::f32)));
+  answers_.emplace_back(argmax(logits), targets);
+  optimizer_.zero_grad();
+  cross_entropy(logits, targets).backward();
+  optimizer_.step();
+}
+
+std::optional<double> OnlineProbe::accuracy() {
+  int64_t right = 0, seen = 0;
+  for (const auto& [classes, labels] : answers_) {
+    const std::vector<int64_t> a = classes.to_vector<int64_t>(), b = labels.to_vector<int64_t>();
+    for (size_t i = 0; i < a.size(); ++i) right += a[i] == b[i];
+    seen += int64_t(a.size());
+  }
+  answers_.clear();
+  return seen > 0 ? std::optional(double(right) / double(seen)) : std::nullopt;
+}
+
+Tensor OnlineProbe::predict(const Tensor& features) {
+  NoGrad no_grad;
+  models::EvalMode eval(*this);
+  return argmax(fc_(norm_(features)));
+}
+
+}  // namespace fovea::examples

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <fovea/nn/linear.h>
+#include <fovea/nn/norm.h>
+#include <fovea/nn/optim.h>
+
+namespace fovea::examples {
+
+// A linear classifier that learns beside the method, on its features but without a gradient into them: how good they
+// are, while they are made. Batch norm without weights, then Linear; plain SGD.
+class OnlineProbe : public nn::Module {
+ public:
+  OnlineProbe(int64_t features, int64_t classes);
+  // Learns from features [V N, D] of V views of N images with labels [N], and counts how many it had right before.
+  void learn(const Tensor& features, const Tensor& labels);
+  // The share it had right since the last call; nothing if it learned nothing since. Waits for the device.
+  std::optional<double> accuracy();
+  // The classes [N] of features [N, D], by the running statistics.
+  Tensor predict(const Tensor& features);
+  void visit(nn::Visitor& v) override { v("norm", norm_), v("fc", fc_); }
+  std::string describe() const override { return "OnlineProbe"; }
+
+ private:
+  nn::BatchNorm1d norm_;
+  nn::Linear fc_;
+  nn::Sgd optimizer_;
+  std::vector<std::pair<Tensor, Tensor>> answers_;  // classes and labels, since the last accuracy()
+};
+
+}  // namespace fovea::examples
