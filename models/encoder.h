@@ -1,6 +1,9 @@
 #pragma once
 
+#include <vector>
+
 #include <fovea/models/backbone.h>
+#include <fovea/models/heads.h>
 #include <fovea/nn/layer.h>
 
 namespace fovea::models {
@@ -17,5 +20,13 @@ struct Encoder : nn::Module {
   void visit(nn::Visitor& v) override { v("backbone", backbone), v("projector", projector); }
   std::string describe() const override { return "Encoder"; }
 };
+
+// An encoder with the projector mlp_head({features, widths...}).
+inline Encoder mlp_encoder(Backbone network, std::vector<int64_t> widths, LastNorm last = LastNorm::none,
+                           Generator& generator = default_generator()) {
+  widths.insert(widths.begin(), network.features());
+  nn::Sequential head = mlp_head(widths, last, generator);
+  return Encoder(std::move(network), std::move(head));
+}
 
 }  // namespace fovea::models

@@ -17,14 +17,15 @@ data::Views views_of_paper(const std::string& name, int size) {
   if (name == "simclr") return data::simclr_views(size);
   if (name == "byol") return data::byol_views(size);
   if (name == "simsiam") return data::simsiam_views(size);
+  if (name == "fastsiam") return data::simsiam_views(size, 4);
   if (name == "mocov1") return data::mocov1_views(size);
   if (name == "swav") return data::swav_views(size, local);
   if (name == "dino") return data::dino_views(size, local);
   if (name == "smog") return data::smog_views(size);
   if (name == "vicreg") return data::vicreg_views(size);
   if (name == "vicregl") return data::vicregl_views(size);
-  throw UsageError(
-      fmt::format("--views: want simclr, byol, simsiam, mocov1, swav, dino, smog, vicreg or vicregl, got {}", name));
+  throw UsageError(fmt::format(
+      "--views: want simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg or vicregl, got {}", name));
 }
 
 }  // namespace
