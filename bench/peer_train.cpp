@@ -82,7 +82,7 @@ PeerResult simclr_step(const Network& network, int64_t size, int64_t batch, bool
        total.size() < 3 || Clock::now() < end;) {
     const auto start = Clock::now();
     if (replay)
-      optimizer.before_replay(), replay();
+      replay();
     else
       step(true);
     wait_for(options.device);

@@ -14,8 +14,10 @@ Generator& default_generator() {
   return generator;
 }
 
-void check_not_captured(const char* op, Device device) {
-  check(!capturing(device), "{}: a step that is recorded as a graph would draw the same numbers each time", op);
+kernels::RandomState Generator::draw(int64_t n, Device device) {
+  if constexpr (kHasCuda)
+    if (capturing(device)) return draw_in_replays(*this, n, device);
+  return {seed_, advance(n)};
 }
 
 void manual_seed(uint64_t seed) {
@@ -23,21 +25,17 @@ void manual_seed(uint64_t seed) {
 }
 
 Tensor randn(Shape shape, Generator& generator, Device device) {
-  check_not_captured("randn", device);
   Tensor t = Tensor::empty(shape, Dtype::f32, device);
-  uint64_t first = generator.advance(t.numel());
-  dispatch(device,
-           [&](auto& ctx) { kernels::fill_normal(ctx, t.data<float>(), t.numel(), 0, 1, generator.seed(), first); });
+  kernels::RandomState random = generator.draw(t.numel(), device);
+  dispatch(device, [&](auto& ctx) { kernels::fill_normal(ctx, t.data<float>(), t.numel(), 0, 1, random); });
   return t;
 }
 
 Tensor uniform(Shape shape, double low, double high, Generator& generator, Device device) {
-  check_not_captured("uniform", device);
   Tensor t = Tensor::empty(shape, Dtype::f32, device);
-  uint64_t first = generator.advance(t.numel());
-  dispatch(device, [&](auto& ctx) {
-    kernels::fill_uniform(ctx, t.data<float>(), t.numel(), float(low), float(high), generator.seed(), first);
-  });
+  kernels::RandomState random = generator.draw(t.numel(), device);
+  dispatch(device,
+           [&](auto& ctx) { kernels::fill_uniform(ctx, t.data<float>(), t.numel(), float(low), float(high), random); });
   return t;
 }
 

@@ -14,7 +14,10 @@ class Generator {
   explicit Generator(uint64_t seed = 0, uint64_t offset = 0) : seed_(seed), offset_(offset) {}
   uint64_t seed() const { return seed_; }
   uint64_t offset() const { return offset_; }
-  // Reserves the counters for n elements and returns the first.
+  // Reserves the counters for n elements that a kernel on the device will draw. While a step is recorded as a graph
+  // (cuda_graph.h) they are reserved anew before each replay, and not now.
+  kernels::RandomState draw(int64_t n, Device device = Device::cpu());
+  // The same for numbers that the host draws: returns the first counter.
   uint64_t advance(int64_t n) {
     uint64_t first = offset_;
     offset_ += uint64_t(n + 3) / 4;

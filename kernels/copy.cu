@@ -1,4 +1,6 @@
 // Copies within and between host and device, constant fills and casts: each moves its bytes once.
+#include <cstring>
+
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/for_each.cuh>
 
@@ -15,6 +17,21 @@ void upload(Cuda& ctx, const void* host, void* device, size_t bytes) {
 void download(Cuda& ctx, const void* device, void* host, size_t bytes) {
   if (bytes) FOVEA_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, ctx.stream));
   synchronize(ctx);
+}
+
+struct ArgumentBytes {
+  uint8_t value[1024];
+};
+__global__ void put_kernel(const __grid_constant__ ArgumentBytes bytes, uint8_t* device) {
+  device[threadIdx.x] = bytes.value[threadIdx.x];
+}
+void put(Cuda& ctx, const void* host, void* device, size_t bytes) {
+  ArgumentBytes some;
+  for (size_t i = 0; i < bytes; i += sizeof(some)) {
+    const size_t count = std::min(bytes - i, sizeof(some));
+    std::memcpy(some.value, static_cast<const uint8_t*>(host) + i, count);
+    launch(ctx, put_kernel, 1, unsigned(count), 0, some, static_cast<uint8_t*>(device) + i);
+  }
 }
 
 __global__ void increment_kernel(int64_t* x, int64_t n, int64_t by) {

@@ -16,6 +16,9 @@ void copy_bytes(Cuda&, const void* from, void* to, size_t bytes);
 // it is pageable memory, after synchronize() if it is pinned. And back: download() returns when the bytes are there.
 void upload(Cuda&, const void* host, void* device, size_t bytes);
 void download(Cuda&, const void* device, void* host, size_t bytes);
+// A few bytes of the host, for kernels behind this call. They travel as a kernel's arguments: the host waits for
+// nothing and may change them at once.
+void put(Cuda&, const void* host, void* device, size_t bytes);
 
 // x[i] += by                                                            reads and writes n
 void increment(Cpu&, int64_t* x, int64_t n, int64_t by);

@@ -81,10 +81,11 @@ void add_scaled(Cpu&, T* y, const T* x, double alpha, int64_t n) {
 }
 
 template <class T>
-void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, uint64_t seed, uint64_t offset) {
+void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, const RandomState& state) {
+  const RandomState from = state.place();
   with_isa([&]<Isa I>() {
     for_each_part(n, [&](int64_t begin, int64_t end) {
-      dropout_loop<I>(x + begin, y + begin, end - begin, keep_probability, seed, offset, begin);
+      dropout_loop<I>(x + begin, y + begin, end - begin, keep_probability, from.seed, from.offset, begin);
     });
   });
 }
@@ -109,7 +110,7 @@ FOVEA_BINARY_OPS(FOVEA_INSTANTIATE_BINARY)
 
 #define FOVEA_INSTANTIATE_FLOAT(T)                                  \
   template void add_scaled<T>(Cpu&, T*, const T*, double, int64_t); \
-  template void dropout<T>(Cpu&, const T*, T*, int64_t, float, uint64_t, uint64_t);
+  template void dropout<T>(Cpu&, const T*, T*, int64_t, float, const RandomState&);
 FOVEA_INSTANTIATE_FLOAT(float)
 FOVEA_INSTANTIATE_FLOAT(double)
 FOVEA_INSTANTIATE_FLOAT(bf16)

@@ -3,7 +3,6 @@
 // does not fit into packs, elements go one by one, still coalesced.
 #include <fovea/kernels/elementwise.h>
 #include <fovea/kernels/elementwise_ops.h>
-#include <fovea/kernels/random.h>
 #include <fovea/kernels/for_each.cuh>
 
 namespace fovea::kernels {
@@ -153,13 +152,14 @@ struct DropoutBody {
   const T* x;
   T* y;
   float keep_probability, scale;
-  uint64_t seed, offset;
+  RandomState state;
   template <int N>
   __device__ void run(int64_t i) const {
     auto values = load_values<N>(x + i);
+    const RandomState from = state.place();
 #pragma unroll
     for (int begin = 0; begin < N; begin += 4) {
-      const Philox4 r = philox(seed, offset + uint64_t(i + begin) / 4);
+      const Philox4 r = philox(from.seed, from.offset + uint64_t(i + begin) / 4);
       if constexpr (N == 1) {
         const int k = int(i % 4);
         values[0] = kept(k == 0 ? r.word[0] : k == 1 ? r.word[1] : k == 2 ? r.word[2] : r.word[3], values[0]);
@@ -175,9 +175,8 @@ struct DropoutBody {
   }
 };
 template <class T>
-void dropout(Cuda& ctx, const T* x, T* y, int64_t n, float keep_probability, uint64_t seed, uint64_t offset) {
-  for_each(ctx, DropoutBody<T>{x, y, keep_probability, 1 / keep_probability, seed, offset}, n,
-           allows_packs<T>(0, x, y));
+void dropout(Cuda& ctx, const T* x, T* y, int64_t n, float keep_probability, const RandomState& state) {
+  for_each(ctx, DropoutBody<T>{x, y, keep_probability, 1 / keep_probability, state}, n, allows_packs<T>(0, x, y));
 }
 
 #define FOVEA_INSTANTIATE_BINARY_FOR(Op, T)                                         \
@@ -188,7 +187,7 @@ FOVEA_BINARY_OPS(FOVEA_INSTANTIATE_BINARY)
 
 #define FOVEA_INSTANTIATE_FLOAT(T)                                   \
   template void add_scaled<T>(Cuda&, T*, const T*, double, int64_t); \
-  template void dropout<T>(Cuda&, const T*, T*, int64_t, float, uint64_t, uint64_t);
+  template void dropout<T>(Cuda&, const T*, T*, int64_t, float, const RandomState&);
 FOVEA_INSTANTIATE_FLOAT(float)
 FOVEA_INSTANTIATE_FLOAT(bf16)
 

@@ -174,25 +174,7 @@ __global__ void norm_kernel(const double* squared_norm, float* result) {
   *result = float(sqrt(*squared_norm));
 }
 
-// As a parameter of the kernel that writes them: the stream keeps no pointer to the host's memory.
-constexpr int kScheduled = 64;
-struct ScheduledList {
-  Scheduled values[kScheduled];
-};
-__global__ void put_kernel(const __grid_constant__ ScheduledList list, Scheduled* device) {
-  device[threadIdx.x] = list.values[threadIdx.x];
-}
-
 }  // namespace
-
-void put(Cuda& ctx, const Scheduled* values, int64_t count, Scheduled* device) {
-  for (int64_t i = 0; i < count; i += kScheduled) {
-    ScheduledList list;
-    const int64_t some = std::min<int64_t>(count - i, kScheduled);
-    std::copy_n(values + i, some, list.values);
-    launch(ctx, put_kernel, 1, unsigned(some), 0, list, device + i);
-  }
-}
 
 template <>
 void sgd<float>(Cuda& ctx, const Array* arrays, int64_t count, const SgdStep& step) {

@@ -15,15 +15,13 @@
 namespace fovea::kernels {
 
 // The numbers of a step that a schedule changes. A kernel whose step has `scheduled` reads them there, in the device's
-// memory, instead of computing them from lr, t and teacher_momentum: put() new ones before each replay.
+// memory, instead of computing them from lr, t and teacher_momentum: put() (copy.h) new ones before each replay.
 struct Scheduled {
   float rate = 0;                          // lr; Adam: lr / (1 - beta1^t)
   float root = 1;                          // Adam: 1 / sqrt(1 - beta2^t)
   float keep = 1;                          // AdamW: 1 - lr weight_decay
   float teacher = 1, rest_of_teacher = 0;  // teacher_momentum and 1 - teacher_momentum
 };
-// Copies `count` of them to the device's memory behind the work that is under way. The host's may be changed at once.
-void put(Cuda&, const Scheduled* values, int64_t count, Scheduled* device);
 
 // One parameter: weights, gradient, and the state that the method keeps (null where it keeps none). State starts at 0.
 template <class T>

@@ -13,16 +13,18 @@ static void for_each_four(int64_t n, F&& body) {
   for (int64_t g = 0; g < groups; ++g) body(g, std::min<int64_t>(4, n - 4 * g));
 }
 
-void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, uint64_t seed, uint64_t offset) {
+void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, const RandomState& state) {
+  const RandomState from = state.place();
   for_each_four(n, [&](int64_t g, int64_t count) {
-    Philox4 r = philox(seed, offset + uint64_t(g));
+    Philox4 r = philox(from.seed, from.offset + uint64_t(g));
     for (int64_t j = 0; j < count; ++j) x[4 * g + j] = low + (high - low) * uniform_from(r.word[j]);
   });
 }
 
-void fill_normal(Cpu&, float* x, int64_t n, float mean, float std, uint64_t seed, uint64_t offset) {
+void fill_normal(Cpu&, float* x, int64_t n, float mean, float std, const RandomState& state) {
+  const RandomState from = state.place();
   for_each_four(n, [&](int64_t g, int64_t count) {
-    Philox4 r = philox(seed, offset + uint64_t(g));
+    Philox4 r = philox(from.seed, from.offset + uint64_t(g));
     float values[4];
     for (int pair = 0; pair < 2; ++pair) {
       float radius = std::sqrt(-2.0f * std::log(1.0f - uniform_from(r.word[2 * pair])));  // the argument lies in (0, 1]
@@ -34,9 +36,10 @@ void fill_normal(Cpu&, float* x, int64_t n, float mean, float std, uint64_t seed
   });
 }
 
-void fill_bernoulli(Cpu&, uint8_t* mask, int64_t n, float keep, uint64_t seed, uint64_t offset) {
+void fill_bernoulli(Cpu&, uint8_t* mask, int64_t n, float keep, const RandomState& state) {
+  const RandomState from = state.place();
   for_each_four(n, [&](int64_t g, int64_t count) {
-    Philox4 r = philox(seed, offset + uint64_t(g));
+    Philox4 r = philox(from.seed, from.offset + uint64_t(g));
     for (int64_t j = 0; j < count; ++j) mask[4 * g + j] = uniform_from(r.word[j]) < keep;
   });
 }

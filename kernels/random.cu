@@ -44,10 +44,11 @@ struct FillBody {
   static constexpr int kN = 4;
   Draw draw;
   T* x;
-  uint64_t seed, offset;
+  RandomState state;
   template <int N>
   __device__ void run(int64_t i) const {
-    const auto values = draw(philox(seed, offset + uint64_t(i) / 4));
+    const RandomState from = state.place();
+    const auto values = draw(philox(from.seed, from.offset + uint64_t(i) / 4));
     if constexpr (N == 4) {
       store_values(x + i, values);
     } else {
@@ -57,18 +58,18 @@ struct FillBody {
   }
 };
 template <class Draw, class T>
-static void fill_with(Cuda& ctx, Draw draw, T* x, int64_t n, uint64_t seed, uint64_t offset) {
-  for_each(ctx, FillBody<Draw, T>{draw, x, seed, offset}, n, is_aligned<4>(x));
+static void fill_with(Cuda& ctx, Draw draw, T* x, int64_t n, const RandomState& state) {
+  for_each(ctx, FillBody<Draw, T>{draw, x, state}, n, is_aligned<4>(x));
 }
 
-void fill_uniform(Cuda& ctx, float* x, int64_t n, float low, float high, uint64_t seed, uint64_t offset) {
-  fill_with(ctx, UniformOf{low, high}, x, n, seed, offset);
+void fill_uniform(Cuda& ctx, float* x, int64_t n, float low, float high, const RandomState& state) {
+  fill_with(ctx, UniformOf{low, high}, x, n, state);
 }
-void fill_normal(Cuda& ctx, float* x, int64_t n, float mean, float std, uint64_t seed, uint64_t offset) {
-  fill_with(ctx, NormalOf{mean, std}, x, n, seed, offset);
+void fill_normal(Cuda& ctx, float* x, int64_t n, float mean, float std, const RandomState& state) {
+  fill_with(ctx, NormalOf{mean, std}, x, n, state);
 }
-void fill_bernoulli(Cuda& ctx, uint8_t* mask, int64_t n, float keep, uint64_t seed, uint64_t offset) {
-  fill_with(ctx, BernoulliOf{keep}, mask, n, seed, offset);
+void fill_bernoulli(Cuda& ctx, uint8_t* mask, int64_t n, float keep, const RandomState& state) {
+  fill_with(ctx, BernoulliOf{keep}, mask, n, state);
 }
 
 }  // namespace fovea::kernels

@@ -31,16 +31,26 @@ FOVEA_HD inline float uniform_from(uint32_t word) {
   return float(word >> 8) * (1.0f / 16777216.0f);
 }
 
-// x[i] = uniform in [low, high); element i uses word i % 4 of counter (offset + i / 4).       writes n
-void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, uint64_t seed, uint64_t offset);
-void fill_uniform(Cuda&, float* x, int64_t n, float low, float high, uint64_t seed, uint64_t offset);
+// Where the random numbers of an op begin: at counter `offset` of the key `seed`. In a step that is recorded as a graph
+// (graph.h) the offset counts from `base`, a place in the device's memory that moves on with each replay, and `seed` is
+// not looked at. Kernels ask place() which counter and key that is.
+struct RandomState {
+  uint64_t seed = 0, offset = 0;
+  const RandomState* base = nullptr;
+  FOVEA_HD RandomState place() const { return base ? RandomState{base->seed, base->offset + offset} : *this; }
+};
 
-// x[i] = normal(mean, std) by Box-Muller over word pairs (0,1) and (2,3) of counter (offset + i / 4).       writes n
-void fill_normal(Cpu&, float* x, int64_t n, float mean, float std, uint64_t seed, uint64_t offset);
-void fill_normal(Cuda&, float* x, int64_t n, float mean, float std, uint64_t seed, uint64_t offset);
+// x[i] = uniform in [low, high); element i uses word i % 4 of counter i / 4 from
+// the state's place on.       writes n
+void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, const RandomState& state);
+void fill_uniform(Cuda&, float* x, int64_t n, float low, float high, const RandomState& state);
+
+// x[i] = normal(mean, std) by Box-Muller over word pairs (0,1) and (2,3) of counter i / 4.       writes n
+void fill_normal(Cpu&, float* x, int64_t n, float mean, float std, const RandomState& state);
+void fill_normal(Cuda&, float* x, int64_t n, float mean, float std, const RandomState& state);
 
 // mask[i] = 1 with probability keep, else 0: uniform of element i < keep.       writes n
-void fill_bernoulli(Cpu&, uint8_t* mask, int64_t n, float keep, uint64_t seed, uint64_t offset);
-void fill_bernoulli(Cuda&, uint8_t* mask, int64_t n, float keep, uint64_t seed, uint64_t offset);
+void fill_bernoulli(Cpu&, uint8_t* mask, int64_t n, float keep, const RandomState& state);
+void fill_bernoulli(Cuda&, uint8_t* mask, int64_t n, float keep, const RandomState& state);
 
 }  // namespace fovea::kernels

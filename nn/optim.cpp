@@ -6,6 +6,7 @@
 #include <fovea/core/check.h>
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/dispatch.h>
+#include <fovea/kernels/copy.h>
 #include <fovea/kernels/ema.h>
 
 namespace fovea::nn {
@@ -56,6 +57,11 @@ void Optimizer::step() {
   if (!recorded) {
     increment_(steps_);
     reserve_scheduled();
+  } else if constexpr (kHasCuda) {
+    before_each_replay([this] {
+      increment_(steps_);
+      put_scheduled();
+    });
   }
   for (size_t g = 0; g < groups_.size(); ++g) run_group(g, recorded ? scheduled_memory(g) : nullptr);
 }
@@ -80,14 +86,13 @@ kernels::Scheduled* Optimizer::scheduled_memory(size_t g) {
   return reinterpret_cast<kernels::Scheduled*>(scheduled_[g].data<uint8_t>());
 }
 
-void Optimizer::before_replay() {
-  increment_(steps_);
+void Optimizer::put_scheduled() {
   for (size_t g = 0; g < groups_.size(); ++g) {
     if (slots_[g].empty()) continue;
     const kernels::Scheduled values = scheduled(groups_[g]);
     kernels::Scheduled* memory = scheduled_memory(g);
     dispatch(scheduled_[g].device(), [&]<class Context>(Context& ctx) {
-      if constexpr (std::is_same_v<Context, kernels::Cuda>) kernels::put(ctx, &values, 1, memory);
+      if constexpr (std::is_same_v<Context, kernels::Cuda>) kernels::put(ctx, &values, memory, sizeof(values));
     });
   }
 }

@@ -31,10 +31,9 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
+  // In a step that is recorded as a graph (core/cuda_graph.h) it is a step of each replay, with the learning rate and
+  // the teacher's momentum of then. Take one before that.
   void step();
-  // For a step that was captured (core/cuda_graph.h): counts it, and puts what depends on the count, the learning rate
-  // and the teacher's momentum where its kernels read it. Call it before each replay. Take a step before the capture.
-  void before_replay();
   // From now on step() also moves the teacher, in the same pass over the memory and as ema_update() does: each of its
   // parameters follows the one whose name is `prefix` and its own. Throws Error if there is none or its shape differs.
   // What no optimiser group holds (a frozen parameter) cannot be followed. Until set_teacher_momentum() it stands
@@ -69,12 +68,13 @@ class Optimizer {
   };
   bool captured() const;  // this step is being recorded, not done
   void reserve_scheduled();
+  void put_scheduled();
   kernels::Scheduled* scheduled_memory(size_t g);
   void run_group(size_t g, const kernels::Scheduled* scheduled);
   std::vector<ParamGroup> groups_;
   std::vector<std::string> buffer_names_;
   std::vector<std::vector<Slot>> slots_;  // one list a group
-  std::vector<Tensor> scheduled_;         // before_replay()'s, one a group on a device
+  std::vector<Tensor> scheduled_;         // of recorded steps, one a group on a device
   Tensor steps_;                          // i64, rank 0
   double lr_, teacher_momentum_ = 1;
 };

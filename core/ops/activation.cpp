@@ -1,6 +1,5 @@
 #include <fovea/core/ops/activation.h>
 
-#include <fovea/core/cuda_graph.h>
 #include <fovea/core/ops/elementwise.h>
 
 namespace fovea {
@@ -30,10 +29,10 @@ Tensor softplus(const Tensor& x) {
   return unary("softplus", x, kernels::Softplus());
 }
 
-static Tensor drop(const Tensor& x, double p, uint64_t seed, uint64_t offset) {
+static Tensor drop(const Tensor& x, double p, const kernels::RandomState& random) {
   Tensor y = Tensor::empty_like(x);
   dispatch_float(x, "dropout", [&]<class T>(auto& ctx) {
-    kernels::dropout(ctx, x.data<T>(), y.data<T>(), x.numel(), float(1 - p), seed, offset);
+    kernels::dropout(ctx, x.data<T>(), y.data<T>(), x.numel(), float(1 - p), random);
   });
   return y;
 }
@@ -41,10 +40,9 @@ static Tensor drop(const Tensor& x, double p, uint64_t seed, uint64_t offset) {
 Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   check(p >= 0 && p <= 1, "dropout: want a probability in [0, 1], got {}", p);
   if (!training || p == 0) return x;
-  check_not_captured("dropout", x.device());
-  uint64_t seed = generator.seed(), offset = generator.advance(x.numel());
-  return record("dropout", drop(x, p, seed, offset), {x},
-                [p, seed, offset](const Node&, const Tensor& dy) -> Grads { return {drop(dy, p, seed, offset)}; });
+  kernels::RandomState random = generator.draw(x.numel(), x.device());
+  return record("dropout", drop(x, p, random), {x},
+                [p, random](const Node&, const Tensor& dy) -> Grads { return {drop(dy, p, random)}; });
 }
 
 }  // namespace fovea

@@ -24,11 +24,11 @@ Tensor attention(const Tensor& qkv, const AttentionOptions& options) {
   Tensor packed = qkv.detach();
   if (autocast_enabled() && packed.dtype() == Dtype::f32) packed = packed.to(Dtype::bf16);
   Generator& generator = options.generator ? *options.generator : default_generator();
-  const int64_t draws =
-      options.dropout > 0 ? 4 * qkv.size(0) * qkv.size(3) * kernels::attention_counters(qkv.size(1)) : 0;
+  kernels::RandomState random;
+  if (options.dropout > 0)
+    random = generator.draw(4 * qkv.size(0) * qkv.size(3) * kernels::attention_counters(qkv.size(1)), qkv.device());
   auto shape = [batch = qkv.size(0), tokens = qkv.size(1), heads = qkv.size(3), dim = qkv.size(4),
-                causal = options.causal, scale = options.scale, dropout = options.dropout, seed = generator.seed(),
-                offset = generator.advance(draws)](const Tensor& keys) {
+                causal = options.causal, scale = options.scale, dropout = options.dropout, random](const Tensor& keys) {
     return kernels::Attention{batch,
                               tokens,
                               heads,
@@ -37,8 +37,7 @@ Tensor attention(const Tensor& qkv, const AttentionOptions& options) {
                               causal,
                               keys.defined() ? keys.data<uint8_t>() : nullptr,
                               dropout,
-                              seed,
-                              offset};
+                              random};
   };
   Tensor y = Tensor::empty({qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)}, packed.dtype(), qkv.device());
   Tensor lse = Tensor::empty({qkv.size(0), qkv.size(3), qkv.size(1)},

@@ -238,7 +238,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
   data::Uploader batches(loader, options.device);
   std::optional<StepGraph> graph;
   if (options.cuda_graph)
-    graph.emplace(options.device, optimizer, [&](const data::Batch& batch) {
+    graph.emplace(options.device, [&](const data::Batch& batch) {
       Run run;
       backward(forward(batch, run));
     });

@@ -38,7 +38,6 @@ bool StepGraph::run(const data::Batch& batch) {
       inputs_ = copy_of(batch);
       replay_ = capture_graph(device_, [this] { step_(inputs_); });
     }
-    optimizer_.before_replay();
     replay_();
   }
   return true;

@@ -3,7 +3,6 @@
 #include <functional>
 
 #include <fovea/data/loader.h>
-#include <fovea/nn/optim.h>
 
 namespace fovea::examples {
 
@@ -12,15 +11,13 @@ namespace fovea::examples {
 class StepGraph {
  public:
   // `step` trains on a batch; it is called while it is recorded, and its kernels read a copy of the batch.
-  StepGraph(Device device, nn::Optimizer& optimizer, std::function<void(const data::Batch&)> step)
-      : device_(device), optimizer_(optimizer), step_(std::move(step)) {}
+  StepGraph(Device device, std::function<void(const data::Batch&)> step) : device_(device), step_(std::move(step)) {}
 
   // Trains on the batch, or does nothing and returns false the first few times: then the caller runs the step.
   bool run(const data::Batch& batch);
 
  private:
   Device device_;
-  nn::Optimizer& optimizer_;
   std::function<void(const data::Batch&)> step_;
   int turns_ = 0;
   data::Batch inputs_;  // what the recorded kernels read

@@ -22,7 +22,7 @@ namespace {
 // Normal numbers, rounded to bf16 so that every type starts from the same values.
 std::vector<float> numbers(int64_t n, uint64_t seed) {
   std::vector<float> values(static_cast<size_t>(n));
-  fill_normal(cpu(), values.data(), n, 0, 1, seed, 0);
+  fill_normal(cpu(), values.data(), n, 0, 1, {seed, 0});
   for (float& v : values) v = bf16(v);
   return values;
 }

@@ -49,8 +49,9 @@ TEMPLATE_TEST_CASE("elementwise ops on the device: any size and alignment", "[cu
       });
       same_on_both(y, Arrays<T>{a}, offset, tolerance,
                    [&](auto& ctx, T* out, auto& in) { add_scaled(ctx, out, in[0], -0.7, n); });
-      same_on_both(y, Arrays<T>{a}, offset, tolerance,
-                   [&](auto& ctx, T* out, auto& in) { dropout(ctx, in[0], out, n, 0.6f, 5, 11); });
+      same_on_both(y, Arrays<T>{a}, offset, tolerance, [&](auto& ctx, T* out, auto& in) {
+        dropout(ctx, in[0], out, n, 0.6f, {5, 11});
+      });
     }
 }
 

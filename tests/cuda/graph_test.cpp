@@ -1,11 +1,18 @@
+#include <set>
+
 #include <fovea/core/allocator.h>
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
+#include <fovea/nn/checkpoint.h>
+#include <fovea/nn/linear.h>
+#include <fovea/nn/optim.h>
 
 #include "support/catch.h"
+#include "support/files.h"
 
 using namespace fovea;
+using fovea::testing::TemporaryFolder;
 
 static Tensor there(const std::vector<float>& values) {
   return Tensor::from<float>({int64_t(values.size())}, values).to(Device::cuda());
@@ -59,6 +66,78 @@ TEST_CASE("what a graph cannot repeat is refused while it is recorded, and the d
   };
   refused([&] { x.to_vector<float>(); }, "must not wait for the device");
   refused([&] { there({4}); }, "must not copy from the CPU");
-  refused([&] { randn({4}, default_generator(), Device::cuda()); }, "the same numbers each time");
   CHECK_THROWS_WITH(capture_graph(Device::cpu(), [] {}), Catch::Contains("want a CUDA device"));
+}
+
+namespace {
+
+// A network that draws random numbers in each step: noise, attention with dropout, dropout, and again.
+struct Trained {
+  explicit Trained(uint64_t seed = 3)
+      : generator(seed),
+        other(seed + 1, 1000),
+        inputs(randn({3, 5, 4}, generator).to(Device::cuda())),
+        network({.in = 4, .out = 3 * 2 * 4}, generator),
+        optimizer((network.to(Device::cuda()), nn::decay_groups(network)), {.lr = 0.1, .momentum = 0.9}),
+        loss(Tensor::zeros({}, Dtype::f32, Device::cuda())) {}
+
+  void step() {
+    optimizer.zero_grad();
+    Tensor noisy = inputs + randn({3, 5, 4}, generator, Device::cuda());
+    Tensor qkv = network(noisy).reshape({3, 5, 3, 2, 4});
+    Tensor y = attention(qkv, {.dropout = 0.3, .generator = &generator});
+    y = dropout(y, 0.25, true, other) * rand(y.shape(), generator, Device::cuda());
+    Tensor value = sum(dropout(y, 0.1, true, generator));
+    value.backward();
+    optimizer.step();
+    NoGrad no_grad;
+    loss.copy_(value);
+  }
+  std::vector<float> weights() { return network.parameters()[0].to_vector<float>(); }
+  nn::Checkpoint checkpoint() { return {&network, &optimizer, {{"a", &generator}, {"b", &other}}, {}}; }
+
+  Generator generator, other;
+  Tensor inputs;
+  nn::Linear network;
+  nn::Sgd optimizer;
+  Tensor loss;
+};
+
+}  // namespace
+
+TEST_CASE("replays draw the random numbers of the steps that they stand for", "[cuda][graph]") {
+  Trained eager, replayed;
+  eager.step(), replayed.step();
+  auto replay = capture_graph(Device::cuda(), [&] { replayed.step(); });
+  CHECK(replayed.generator.offset() == eager.generator.offset());
+  CHECK(replayed.weights() == eager.weights());
+  std::vector<double> losses;
+  auto check_same = [&] {
+    CHECK(losses.emplace_back(eager.loss.item()) == replayed.loss.item());
+    CHECK(replayed.weights() == eager.weights());
+    CHECK(replayed.generator.offset() == eager.generator.offset());
+    CHECK(replayed.other.offset() == eager.other.offset());
+  };
+  for (int i = 0; i < 3; ++i) {
+    eager.step(), replay();
+    check_same();
+  }
+  CHECK(std::set(losses.begin(), losses.end()).size() == 3);
+  // Eager steps and replays may take turns.
+  eager.step(), replayed.step();
+  check_same();
+
+  // The checkpoint of an eager run goes on as a graph that was recorded before, with other seeds.
+  TemporaryFolder folder;
+  nn::save_checkpoint(folder / "c", eager.checkpoint());
+  Trained other(77);
+  other.step();
+  auto replay_other = capture_graph(Device::cuda(), [&] { other.step(); });
+  nn::Checkpoint restored = other.checkpoint();
+  nn::load_checkpoint(folder / "c", restored);
+  other.inputs.copy_(eager.inputs);
+  eager.step(), replay_other();
+  CHECK(other.weights() == eager.weights());
+  CHECK(other.loss.item() == eager.loss.item());
+  CHECK(other.optimizer.steps() == eager.optimizer.steps());
 }

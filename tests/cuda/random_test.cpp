@@ -18,14 +18,14 @@ TEST_CASE("random numbers on the device are the CPU's", "[cuda][random]") {
       std::vector<uint8_t> mask(static_cast<size_t>(n));
       OnDevice<float> there(x, shift);
       OnDevice<uint8_t> mask_there(mask, shift);
-      fill_uniform(cpu(), x.data(), n, -2, 3, 77, offset);
-      fill_uniform(cuda(0), there.data(), n, -2, 3, 77, offset);
+      fill_uniform(cpu(), x.data(), n, -2, 3, {77, offset});
+      fill_uniform(cuda(0), there.data(), n, -2, 3, {77, offset});
       CHECK(difference(there.host(), x) <= 2e-7);  // a multiplication and an addition, fused or not
-      fill_normal(cpu(), x.data(), n, 1, 2, 77, offset);
-      fill_normal(cuda(0), there.data(), n, 1, 2, 77, offset);
+      fill_normal(cpu(), x.data(), n, 1, 2, {77, offset});
+      fill_normal(cuda(0), there.data(), n, 1, 2, {77, offset});
       CHECK(difference(there.host(), x) <= 1e-6);
-      fill_bernoulli(cpu(), mask.data(), n, 0.3f, 77, offset);
-      fill_bernoulli(cuda(0), mask_there.data(), n, 0.3f, 77, offset);
+      fill_bernoulli(cpu(), mask.data(), n, 0.3f, {77, offset});
+      fill_bernoulli(cuda(0), mask_there.data(), n, 0.3f, {77, offset});
       CHECK(mask_there.host() == mask);
     }
 }

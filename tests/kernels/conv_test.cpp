@@ -19,7 +19,7 @@ namespace {
 // Normal numbers, rounded to bf16 so that every type starts from the same values.
 std::vector<double> numbers(int64_t n, uint64_t seed) {
   std::vector<float> values(static_cast<size_t>(n));
-  fill_normal(cpu(), values.data(), n, 0, 1, seed, 0);
+  fill_normal(cpu(), values.data(), n, 0, 1, {seed, 0});
   std::vector<double> rounded(values.size());
   for (size_t i = 0; i < values.size(); ++i) rounded[i] = float(bf16(values[i]));
   return rounded;

@@ -14,7 +14,7 @@ namespace fovea::testing {
 // Standard normal, the same every time; another stream for every seed.
 inline std::vector<float> pseudo_normal(int64_t n, uint64_t seed) {
   std::vector<float> out(static_cast<size_t>(n));
-  kernels::fill_normal(kernels::cpu(), out.data(), n, 0, 1, seed, 0);
+  kernels::fill_normal(kernels::cpu(), out.data(), n, 0, 1, {seed, 0});
   return out;
 }
 
