@@ -14,3 +14,4 @@
 #include <fovea/core/ops/pool.h>
 #include <fovea/core/ops/reduce.h>
 #include <fovea/core/ops/shape.h>
+#include <fovea/core/ops/sigreg.h>

@@ -136,6 +136,34 @@ FOVEA_HD inline double erf(double x) {
 }
 
 template <class T>
+struct SinCos {
+  T sin, cos;
+};
+
+// sin x and cos x, to 1e-7 absolute for |x| up to 10^4; beyond, where floats tell angles apart badly or not at all,
+// less and less exact, but never far above 1. x = n pi / 2 + r with |r| <= pi / 4; pi / 2 is subtracted in three parts.
+FOVEA_HD inline SinCos<float> sincos(float x) {
+  constexpr float kRound = 12582912.0f, kFar = 1e5f;  // kRound as in exp()
+  float a = x > kFar ? kFar : x < -kFar ? -kFar : x;
+  float shifted = a * 0.636619772f + kRound, n = shifted - kRound;
+  float r = ((a - n * 1.5703125f) - n * 4.837512970e-4f) - n * 7.549790126e-8f + (x - x), s = r * r;
+  float p = -1.951729044e-4f;
+  p = p * s + 8.332178085e-3f;
+  p = p * s - 1.666665494e-1f;
+  float q = 2.443844476e-5f;
+  q = q * s - 1.388736746e-3f;
+  q = q * s + 4.166664687e-2f;
+  float sine = p * (s * r) + r, cosine = q * (s * s) - 0.5f * s + 1.0f;
+  int32_t quarter = bits_of(shifted);  // its lowest bits are n's
+  float u = quarter & 1 ? cosine : sine, v = quarter & 1 ? sine : cosine;
+  return {float_of(bits_of(u) ^ int32_t(uint32_t(quarter & 2) << 30)),
+          float_of(bits_of(v) ^ int32_t(uint32_t((quarter + 1) & 2) << 30))};
+}
+FOVEA_HD inline SinCos<double> sincos(double x) {
+  return {::sin(x), ::cos(x)};
+}
+
+template <class T>
 FOVEA_HD inline T sigmoid(T x) {
   return T(1) / (T(1) + exp(-x));
 }

@@ -63,3 +63,17 @@ TEST_CASE("elementary functions in float keep NaN, infinities, zeros and subnorm
   CHECK(math::sigmoid(-inf) == 0);
   CHECK(math::sigmoid(inf) == 1);
 }
+
+TEST_CASE("sincos in float is exact to 1e-7 up to 10^4 and keeps NaN", "[kernels][math]") {
+  double worst = 0;
+  for (int i = -200000; i <= 200000; ++i) {
+    const float x = float(i) * 0.05f + 1e-3f * float(i % 7);
+    const auto [sine, cosine] = math::sincos(x);
+    worst = std::max({worst, std::abs(sine - std::sin(double(x))), std::abs(cosine - std::cos(double(x)))});
+  }
+  CHECK(worst < 1.2e-7);
+  CHECK((math::sincos(0.0f).sin == 0 && math::sincos(0.0f).cos == 1));
+  for (float x : {1e5f, -3e7f, 1e30f}) CHECK(std::abs(math::sincos(x).sin) < 1.1f);
+  for (float x : {NAN, INFINITY, -INFINITY})
+    CHECK((std::isnan(math::sincos(x).sin) && std::isnan(math::sincos(x).cos)));
+}

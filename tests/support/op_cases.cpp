@@ -147,6 +147,7 @@ double relative_error(const Tensor& a, const Tensor& b) {
 std::vector<OpCase> activation_cases();
 std::vector<OpCase> arith_cases();
 std::vector<OpCase> conv_cases();
+std::vector<OpCase> decorrelation_cases();
 std::vector<OpCase> multi_crop_cases();
 std::vector<OpCase> norm_cases();
 std::vector<OpCase> pool_cases();
@@ -165,7 +166,7 @@ const std::vector<OpCase>& op_cases() {
     const std::vector<std::vector<OpCase>> families = {
         attention_cases(),  loss_cases(),    low_rank_cases(),   linear_cases(),      arith_cases(),
         activation_cases(), reduce_cases(),  shape_cases(),      conv_cases(),        norm_cases(),
-        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(),
+        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(), decorrelation_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;
