@@ -1,0 +1,230 @@
+// Trains every method on the same images with the same backbone, epochs and seeds, and writes the table that compares
+// them.
+//
+//   bin/methods_table                                     Fashion-MNIST's first 10,000 images, ResNet-18 of width 16
+//   bin/methods_table --methods simclr,byol --seeds 1     some of them
+//   bin/methods_table --data cifar10:DIR --limit 0 --width 64 --epochs 200 --docs ""
+//   bin/methods_table --imagenette DIR                    lightly's recipe for Imagenette (DIR: imagenette2-160), for a
+//   GPU
+//
+// A run that is finished is not repeated, and one that was stopped goes on: start the program again with the same
+// arguments. What it writes goes between two markers of --docs, and to stdout.
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kBegin = "<!-- begin methods -->";
+constexpr const char* kEnd = "<!-- end methods -->";
+constexpr double kPoint = 0.01;  // two seeds that differ by more get a third
+
+struct Settings {
+  std::string data = "fashion-mnist", preset = "short", out = "runs/methods", docs = "docs/results.md", imagenette;
+  std::string extra;
+  std::vector<std::string> methods;
+  int limit = 10000, width = 16, epochs = 10, seeds = 2;
+};
+
+// What a table row is made of: summary.json of one run.
+struct Result {
+  double knn = 0, knn_best = 0, linear = 0, speed = 0, memory = 0;
+  std::optional<double> spread, rank;
+  double pixels_knn = 0, pixels_linear = 0, random_knn = 0, random_linear = 0;
+};
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);)
+    if (!part.empty()) out.push_back(part);
+  return out;
+}
+
+int run_program(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  pid_t id = 0;
+  if (posix_spawn(&id, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return 127;
+  int status = 0;
+  if (waitpid(id, &status, 0) != id) return 127;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+Result read_result(const fs::path& folder) {
+  std::ifstream in(folder / "summary.json");
+  const nlohmann::json json = nlohmann::json::parse(in);
+  auto number = [&](const char* name) { return json.at(name).get<double>(); };
+  auto maybe = [&](const char* name) {
+    return json.at(name).is_null() ? std::optional<double>() : std::optional(number(name));
+  };
+  return {.knn = number("knn_top1"),
+          .knn_best = number("knn_best"),
+          .linear = number("linear_top1"),
+          .speed = number("images_per_second"),
+          .memory = number("peak_memory_mb"),
+          .spread = maybe("std"),
+          .rank = maybe("effective_rank"),
+          .pixels_knn = number("baseline_pixels_knn"),
+          .pixels_linear = number("baseline_pixels_linear"),
+          .random_knn = number("baseline_random_knn"),
+          .random_linear = number("baseline_random_linear")};
+}
+
+std::vector<std::string> common_flags(const Settings& s) {
+  std::vector<std::string> flags = {"--preset", s.preset,
+                                    "--data",   s.data,
+                                    "--limit",  std::to_string(s.limit),
+                                    "--width",  std::to_string(s.width),
+                                    "--epochs", std::to_string(s.epochs)};
+  for (const std::string& word : split(s.extra, ' ')) flags.push_back(word);
+  return flags;
+}
+
+// The run of a method with one seed: done before, continued or started.
+Result result_of(const Settings& s, const fs::path& programs, const std::string& method, int seed) {
+  const fs::path folder = fs::path(s.out) / fmt::format("{}-{}", method, seed);
+  if (!fs::exists(folder / "summary.json")) {
+    std::vector<std::string> command = {(programs / method).string()};
+    if (fs::exists(folder / "last.safetensors")) {
+      command.insert(command.end(), {"--resume", folder.string()});
+    } else {
+      for (const std::string& word : common_flags(s)) command.push_back(word);
+      command.insert(command.end(), {"--seed", std::to_string(seed), "--out", folder.string()});
+    }
+    fmt::print("\n{}, seed {}\n", method, seed);
+    std::cout.flush();
+    if (int status = run_program(command); status != 0)
+      throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
+  }
+  return read_result(folder);
+}
+
+// mean, and the largest distance of a seed from it: "0.7775 ± 0.0031".
+std::string with_spread(const std::vector<Result>& results, double Result::*field) {
+  double sum = 0, spread = 0;
+  for (const Result& r : results) sum += r.*field;
+  const double mean = sum / double(results.size());
+  for (const Result& r : results) spread = std::max(spread, std::abs(r.*field - mean));
+  return results.size() > 1 ? fmt::format("{:.4f} ± {:.4f}", mean, spread) : fmt::format("{:.4f}", mean);
+}
+
+double mean_of(const std::vector<Result>& results, double Result::*field) {
+  double sum = 0;
+  for (const Result& r : results) sum += r.*field;
+  return sum / double(results.size());
+}
+
+std::string table(const Settings& s, const std::string& program,
+                  const std::map<std::string, std::vector<Result>>& rows) {
+  std::string out = fmt::format("```\n{}\n```\n\n", program);
+  const Result& any = rows.begin()->second.front();
+  out += fmt::format(
+      "{}, {} training images, ResNet-18 of width {}, {} epochs, `--preset {}`. Mean over the seeds, and how far they "
+      "lie "
+      "from it; best: over a run's evaluations. Speed in source images a second with the machine's other work beside "
+      "it.\n\n",
+      s.data, s.limit > 0 ? std::to_string(s.limit) : "all", s.width, s.epochs, s.preset);
+  out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
+  out += "|---|---|---|---|---|---|---|---|---|\n";
+  out += fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.pixels_knn, any.pixels_linear);
+  out +=
+      fmt::format("| the network before training | {:.4f} | | {:.4f} | | | | | |\n", any.random_knn, any.random_linear);
+  std::vector<std::string> order;
+  for (const auto& [method, results] : rows) order.push_back(method);
+  std::sort(order.begin(), order.end(), [&](const std::string& a, const std::string& b) {
+    return mean_of(rows.at(a), &Result::knn) > mean_of(rows.at(b), &Result::knn);
+  });
+  for (const std::string& method : order) {
+    const std::vector<Result>& results = rows.at(method);
+    auto maybe = [&](std::optional<double> Result::*field, const char* format) {
+      const auto& value = results.front().*field;
+      return value ? fmt::format(fmt::runtime(format), *value) : std::string("");
+    };
+    out += fmt::format("| [{0}](methods/{0}.md) | {1} | {2} | {3} | {4} | {5:.0f} | {6:.0f} | {7} | {8} |\n", method,
+                       with_spread(results, &Result::knn), with_spread(results, &Result::knn_best),
+                       with_spread(results, &Result::linear), results.size(), mean_of(results, &Result::speed),
+                       mean_of(results, &Result::memory), maybe(&Result::spread, "{:.4f}"),
+                       maybe(&Result::rank, "{:.1f}"));
+  }
+  return out;
+}
+
+void write_between_markers(const fs::path& path, const std::string& text) {
+  std::ifstream in(path);
+  std::stringstream whole;
+  whole << in.rdbuf();
+  std::string page = whole.str();
+  const size_t begin = page.find(kBegin), end = page.find(kEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin)
+    throw std::runtime_error(fmt::format("{}: want the markers {} and {}", path.string(), kBegin, kEnd));
+  page = page.substr(0, begin) + kBegin + "\n" + text + page.substr(end);
+  const fs::path temporary = path.string() + ".tmp";
+  std::ofstream(temporary) << page;
+  fs::rename(temporary, path);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings s;
+  std::string methods;
+  CLI::App app("Trains every method on the same data and compares them", "methods_table");
+  app.add_option("--data", s.data, "as of the methods")->capture_default_str();
+  app.add_option("--limit", s.limit, "the first N training images (0: all)")->capture_default_str();
+  app.add_option("--width", s.width, "of the backbone")->capture_default_str();
+  app.add_option("--epochs", s.epochs)->capture_default_str();
+  app.add_option("--seeds", s.seeds,
+                 "runs of a method, from seed 0; one more where the first two differ by over a point")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--preset", s.preset, "of every method")->capture_default_str();
+  app.add_option("--methods", methods, "comma-separated (default: all)");
+  app.add_option("--extra", s.extra, "more flags for every run");
+  app.add_option("--out", s.out, "folder of the runs")->capture_default_str();
+  app.add_option("--docs", s.docs, "page whose table is replaced (empty: none)")->capture_default_str();
+  app.add_option("--imagenette", s.imagenette, "train lightly's benchmark on imagenette2-160 in this folder instead");
+  CLI11_PARSE(app, argc, argv);
+  if (!s.imagenette.empty()) {
+    s.data = "imagefolder:" + s.imagenette, s.preset = "imagenette-table", s.limit = 0, s.width = 64, s.epochs = 800;
+    s.out += "-imagenette", s.docs.clear();
+  }
+  s.methods = split(methods.empty() ? FOVEA_METHODS : methods, ',');
+
+  try {
+    const fs::path programs = fs::canonical("/proc/self/exe").parent_path();
+    std::map<std::string, std::vector<Result>> rows;
+    for (int seed = 0; seed < s.seeds; ++seed)  // all methods with the first seed, then all with the second
+      for (const std::string& method : s.methods) rows[method].push_back(result_of(s, programs, method, seed));
+    for (auto& [method, results] : rows)
+      if (s.seeds == 2 && std::abs(results[0].knn - results[1].knn) > kPoint)
+        results.push_back(result_of(s, programs, method, 2));
+    std::vector<std::string> words = {"bin/methods_table"};
+    words.insert(words.end(), argv + 1, argv + argc);
+    const std::string text = table(s, fmt::format("{}", fmt::join(words, " ")), rows);
+    if (!s.docs.empty()) write_between_markers(s.docs, text);
+    fmt::print("\n{}", text);
+    return 0;
+  } catch (const std::exception& e) {
+    std::cerr << "methods_table: " << e.what() << "\n";
+    return 1;
+  }
+}
