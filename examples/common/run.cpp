@@ -15,6 +15,7 @@
 #include <fovea/kernels/context.h>
 #include <fovea/nn/checkpoint.h>
 #include <fovea/nn/monitors.h>
+#include <fovea/nn/recompute.h>
 #include <fovea/nn/schedule.h>
 #include <fovea/nn/torch_state.h>
 
@@ -159,14 +160,25 @@ data::Loader training_loader(const Options& options, data::DatasetPtr dataset, d
 }
 
 const Run::Position& Run::position() const {
-  check(position_.has_value(), "this method's loss depends on the step: want a run without --cuda-graph");
-  return *position_;
+  check(context_.position.has_value(), "this method's loss depends on the step: want a run without --cuda-graph");
+  return *context_.position;
+}
+
+Tensor Run::in_chunks(models::Backbone& backbone, const Tensor& x,
+                      const std::function<Tensor(const Tensor&)>& net) const {
+  return context_.micro_batch > 0 ? nn::recompute(backbone, x, context_.micro_batch, net) : net(x);
 }
 
 Tensor Run::features(models::Backbone& backbone, const Tensor& x) {
-  Tensor h = backbone(x);
-  if (probe_) probe_(h);
+  Tensor h = in_chunks(backbone, x, [&](const Tensor& chunk) { return backbone(chunk); });
+  if (context_.probe) context_.probe(h);
   return h;
+}
+
+Tensor Run::feature_map(models::Backbone& backbone, const Tensor& x) {
+  Tensor map = in_chunks(backbone, x, [&](const Tensor& chunk) { return backbone.feature_map(chunk); });
+  if (context_.probe) context_.probe(mean(map, {1, 2}));
+  return map;
 }
 
 void Run::watch(const Tensor& z0, const Tensor& z1) {
@@ -239,7 +251,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
   std::optional<StepGraph> graph;
   if (options.cuda_graph)
     graph.emplace(options.device, [&](const data::Batch& batch) {
-      Run run;
+      Run run({.micro_batch = options.micro_batch});
       backward(forward(batch, run));
     });
 
@@ -294,9 +306,11 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
     interval.waiting += loader.wait_seconds() - waited;
 
     const Run::Position position{step, steps, double(step) / double(per_epoch)};
-    Run run(position, step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps,
-            all.probe ? [&](const Tensor& features) { all.probe->learn(features, batch->labels); }
-                      : std::function<void(const Tensor&)>());
+    Run::Context context{.position = position,
+                         .logging = step == 0 || (step + 1) % options.log_every == 0 || step + 1 == steps,
+                         .micro_batch = options.micro_batch};
+    if (all.probe) context.probe = [&](const Tensor& features) { all.probe->learn(features, batch->labels); };
+    Run run(std::move(context));
     if (before) before(position);
     double lr =
         options.lr *

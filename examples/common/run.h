@@ -29,14 +29,19 @@ class Run {
     int64_t step = 0, steps = 0;  // this step counts from 0
     double epoch = 0;             // passes over the data so far
   };
-  // Without a position: a step that is being recorded to be replayed at others. A probe learns from features().
-  explicit Run(std::optional<Position> position = {}, bool logs = false,
-               std::function<void(const Tensor& features)> probe = {})
-      : logging(logs), position_(position), probe_(std::move(probe)) {}
+  struct Context {
+    std::optional<Position> position = {};  // none: a step that is being recorded to be replayed at others
+    bool logging = false;
+    int64_t micro_batch = 0;                                 // --micro-batch
+    std::function<void(const Tensor& features)> probe = {};  // learns from what features() returns
+  };
+  explicit Run(Context context) : logging(context.logging), context_(std::move(context)) {}
 
-  // backbone(x): what the head of the method takes, [rows of x, features()], of images that a gradient is wanted for.
-  // The probe of --online-probe learns from them.
+  // backbone(x): what the head of the method takes, [rows of x, features()], of images that a gradient is wanted for;
+  // by --micro-batch images at a time (nn/recompute.h). The probe of --online-probe learns from it.
   Tensor features(models::Backbone& backbone, const Tensor& x);
+  // backbone.feature_map(x) in the same way, [rows of x, h, w, features()].
+  Tensor feature_map(models::Backbone& backbone, const Tensor& x);
 
   // These throw Error while a CUDA graph is recorded: what the host computes from them would be that of one step for
   // ever.
@@ -60,8 +65,8 @@ class Run {
 
  private:
   const Position& position() const;
-  std::optional<Position> position_;
-  std::function<void(const Tensor&)> probe_;
+  Tensor in_chunks(models::Backbone& backbone, const Tensor& x, const std::function<Tensor(const Tensor&)>& net) const;
+  Context context_;
 };
 
 using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;

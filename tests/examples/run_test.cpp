@@ -135,6 +135,22 @@ TEST_CASE("the online probe learns beside the method, changes nothing for it and
   CHECK(Journal(whole.path() / kMetricsFile).series("step", "online_probe_top1").second.size() > 1);
 }
 
+TEST_CASE("the network runs over a few images at a time if it is asked to", "[examples]") {
+  testing::TemporaryFolder whole, same, parts;
+  Trial{whole.path()}();
+  auto with = [&](const std::filesystem::path& folder, int images) {
+    Trial trial(folder);
+    trial.options.micro_batch = images;
+    trial();
+    return losses_in(folder);
+  };
+  CHECK(with(same.path(), 16) == losses_in(whole.path()));
+  std::vector<double> losses = with(parts.path(), 6);  // batch norm sees 6, 6 and 4 of the first view
+  REQUIRE(losses.size() == 11);
+  CHECK(losses[0] != losses_in(whole.path())[0]);
+  CHECK(losses[0] == Approx(losses_in(whole.path())[0]).epsilon(0.3));
+}
+
 TEST_CASE("the online probe learns what its features tell", "[examples]") {
   manual_seed(3);
   OnlineProbe probe(6, 3);
