@@ -1,6 +1,5 @@
 #include <fovea/core/cuda_graph.h>
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -74,17 +73,31 @@ void before_each_replay(std::function<void()> action) {
   recording->actions.push_back(std::move(action));
 }
 
+static Source* source_of(const Generator& generator) {
+  if (!recording) return nullptr;
+  for (Source& source : recording->sources)
+    if (source.generator == &generator) return &source;
+  return nullptr;
+}
+
 kernels::RandomState draw_in_replays(Generator& generator, int64_t n, Device device) {
-  std::vector<Source>& sources = recording->sources;
-  auto source =
-      std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.generator == &generator; });
-  if (source == sources.end()) {
+  Source* source = source_of(generator);
+  if (!source) {
     Tensor state = Tensor::empty({int64_t(sizeof(kernels::RandomState))}, Dtype::u8, device);
-    source = sources.insert(source, {&generator, state});
+    source = &recording->sources.emplace_back(Source{&generator, state});
   }
   const auto first = uint64_t(source->draws) / 4;
   source->draws += (n + 3) / 4 * 4;
   return {.offset = first, .base = reinterpret_cast<const kernels::RandomState*>(source->state.data<uint8_t>())};
+}
+
+int64_t replay_draws(const Generator& generator) {
+  const Source* source = source_of(generator);
+  return source ? source->draws : 0;
+}
+
+void set_replay_draws(const Generator& generator, int64_t draws) {
+  if (Source* source = source_of(generator)) source->draws = draws;
 }
 
 }  // namespace fovea

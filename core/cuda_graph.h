@@ -28,5 +28,9 @@ bool capturing(Device device);
 void before_each_replay(std::function<void()> action);
 // Generator::draw() while this thread records a step for the device: counters that each replay reserves in its turn.
 kernels::RandomState draw_in_replays(Generator& generator, int64_t n, Device device);
+// How many numbers of each replay this thread's recording has drawn from a generator, to go back there and draw the
+// same again. Without a recording 0, and nothing.
+int64_t replay_draws(const Generator& generator);
+void set_replay_draws(const Generator& generator, int64_t draws);
 
 }  // namespace fovea

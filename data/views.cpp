@@ -91,6 +91,12 @@ Views Views::with(const std::function<void(Recipe&)>& change) const {
   return Views(std::move(out));
 }
 
+Views Views::cycle(int count) const {
+  std::vector<View> out;
+  for (int i = 0; i < count; ++i) out.push_back(views_[size_t(i) % views_.size()]);
+  return Views(std::move(out));
+}
+
 static Views repeated(const Recipe& recipe, int count) {
   return Views(std::vector<View>(size_t(count), View(recipe)));
 }

@@ -81,6 +81,8 @@ class Views {
   std::vector<Image> operator()(const Source& source, Rng& rng) const;
   // The same views, those that are made of recipes of changed ones.
   Views with(const std::function<void(Recipe&)>& change) const;
+  // `count` views of one size, these in turn: first, second, first, ...
+  Views cycle(int count) const;
 
  private:
   std::vector<View> views_;

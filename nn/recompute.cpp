@@ -5,6 +5,7 @@
 #include <fovea/core/autocast.h>
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/random.h>
 
 namespace fovea::nn {
@@ -32,16 +33,30 @@ class KeepBuffers : Visitor {
   std::vector<std::pair<Buffer*, Tensor>> kept_;
 };
 
+// Where default_generator() stands, also within the replays of a step that is being recorded.
+struct Place {
+  Generator generator = default_generator();
+  int64_t replayed = 0;
+
+  Place() {
+    if constexpr (kHasCuda) replayed = replay_draws(default_generator());
+  }
+  void go_there() const {
+    default_generator() = generator;
+    if constexpr (kHasCuda) set_replay_draws(default_generator(), replayed);
+  }
+};
+
 // While one of these is alive, default_generator() goes on from another place.
 class DrawFrom {
  public:
-  explicit DrawFrom(const Generator& place) : kept_(default_generator()) { default_generator() = place; }
-  ~DrawFrom() { default_generator() = kept_; }
+  explicit DrawFrom(const Place& place) { place.go_there(); }
+  ~DrawFrom() { kept_.go_there(); }
   DrawFrom(const DrawFrom&) = delete;
   DrawFrom& operator=(const DrawFrom&) = delete;
 
  private:
-  Generator kept_;
+  const Place kept_;
 };
 
 }  // namespace
@@ -51,7 +66,7 @@ Tensor recompute(Module& module, const Tensor& x, int64_t rows, const std::funct
   check(x.rank() > 0, "recompute: want x [N, ...], got {}", x.shape());
   const int64_t count = x.size(0);
   if (rows >= count) return net(x);
-  const Generator draws = default_generator();
+  const Place draws;
   std::vector<Tensor> parts;
   {
     NoGrad no_grad;

@@ -112,3 +112,10 @@ TEST_CASE("views of one size must stand together", "[data][views]") {
   CHECK_THROWS_WITH(Views({}), Catch::Contains("at least one"));
   CHECK_THROWS_WITH(View(Recipe{.size = 0}), Catch::Contains("positive size, got 0"));
 }
+
+TEST_CASE("a cycle of views takes them in turn", "[data][views]") {
+  const Views views = byol_views(8).cycle(5);
+  REQUIRE(views.count() == 5);
+  CHECK(views.groups() == std::vector<int>{5});
+  for (int i = 0; i < 5; ++i) CHECK(views[i].recipe()->solarize == (i % 2 ? 0.2f : 0.0f));
+}

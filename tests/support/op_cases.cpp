@@ -153,6 +153,7 @@ std::vector<OpCase> norm_cases();
 std::vector<OpCase> pool_cases();
 std::vector<OpCase> reduce_cases();
 std::vector<OpCase> shape_cases();
+std::vector<OpCase> linalg_cases();
 std::vector<OpCase> linear_cases();
 std::vector<OpCase> loss_cases();
 std::vector<OpCase> low_rank_cases();
@@ -164,9 +165,10 @@ const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
-        attention_cases(),  loss_cases(),    low_rank_cases(),   linear_cases(),      arith_cases(),
-        activation_cases(), reduce_cases(),  shape_cases(),      conv_cases(),        norm_cases(),
-        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(), decorrelation_cases(),
+        attention_cases(),  loss_cases(),        low_rank_cases(),      linear_cases(),
+        arith_cases(),      activation_cases(),  reduce_cases(),        shape_cases(),
+        conv_cases(),       norm_cases(),        pool_cases(),          siamese_cases(),
+        multi_crop_cases(), contrastive_cases(), decorrelation_cases(), linalg_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;
