@@ -1,0 +1,431 @@
+#!/usr/bin/env python3
+"""lightly's methods on the data, backbone, augmentations and epochs of bin/methods_table: the column that fovea is compared with.
+
+    python lightly_methods.py train simclr --seed 0 --limit 10000 --width 16 --epochs 10      k-NN as bin/methods_table measures it
+    python lightly_methods.py step simclr --width 64 --batch 128 --size 32                     images a second of the step alone
+
+Wants torch, torchvision and lightly 1.6.0 (scripts/bench-lightly makes the environment). Prints one line of JSON. The methods
+are put together from lightly's modules and losses as its examples do it; what is optimised for short runs are the same
+settings as fovea's `--preset short` where lightly has them.
+"""
+import argparse
+import copy
+import gzip
+import json
+import os
+import statistics
+import time
+
+import numpy
+import torch
+import torch.nn.functional as F
+import torchvision
+from lightly import loss as losses
+from lightly.loss.hypersphere_loss import HypersphereLoss
+from lightly.models import modules as m
+from lightly.models.modules import heads
+from lightly.models.utils import deactivate_requires_grad, update_momentum
+from lightly.utils.benchmarking.knn import knn_predict
+from torch import nn
+from torchvision.transforms import v2
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def view(size, low=0.08, high=1.0, jitter=(0.4, 0.4, 0.4, 0.1), p=0.8, gray=0.2, solarize=0.0, bicubic=False):
+    """One view of a small image: no blur, as in fovea up to 64 pixels."""
+    mode = v2.InterpolationMode.BICUBIC if bicubic else v2.InterpolationMode.BILINEAR
+    return v2.Compose([
+        v2.RandomResizedCrop(size, scale=(low, high), interpolation=mode, antialias=True),
+        v2.RandomHorizontalFlip(),
+        v2.RandomApply([v2.ColorJitter(*jitter)], p=p),
+        v2.RandomGrayscale(gray),
+        v2.RandomSolarize(128, p=solarize),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize(MEAN, STD),
+    ])
+
+
+BYOL_JITTER = (0.4, 0.4, 0.2, 0.1)
+
+
+def simclr_views(size, strength=1.0):
+    jitter = (0.4 * strength, 0.4 * strength, 0.4 * strength, min(0.5, 0.1 * strength))
+    return [view(size, jitter=jitter)] * 2
+
+
+def byol_views(size):
+    return [view(size, jitter=BYOL_JITTER), view(size, jitter=BYOL_JITTER, solarize=0.2)]
+
+
+def simsiam_views(size, count=2):
+    return [view(size, 0.2)] * count
+
+
+def smog_views(size):
+    return [view(size, 0.2, jitter=BYOL_JITTER, p=1), view(size, 0.2, jitter=BYOL_JITTER, p=1, solarize=0.2)]
+
+
+def swav_views(size):
+    return [view(size, 0.14)] * 2 + [view(size // 2, 0.05, 0.14)] * 6
+
+
+def dino_views(size):
+    first = view(size, 0.4, jitter=BYOL_JITTER, bicubic=True)
+    second = view(size, 0.4, jitter=BYOL_JITTER, bicubic=True, solarize=0.2)
+    return [first, second] + [view(size // 2, 0.05, 0.4, jitter=BYOL_JITTER, bicubic=True)] * 6
+
+
+def vicreg_views(size):
+    return [view(size, jitter=BYOL_JITTER, solarize=0.1)] * 2
+
+
+def backbone(width):
+    net = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2], width_per_group=64)
+    net.inplanes = width
+    net.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+    net.bn1, net.maxpool = nn.BatchNorm2d(width), nn.Identity()
+    for stage in range(4):
+        setattr(net, f"layer{stage + 1}", net._make_layer(torchvision.models.resnet.BasicBlock, width << stage, 2, stride=1 + (stage > 0)))
+    net.fc = nn.Identity()
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return net, 8 * width
+
+
+class Method(nn.Module):
+    """views: recipes; settings: those of the short run."""
+
+    views = staticmethod(simclr_views)
+    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
+    momentum = None  # of a teacher: constant
+
+    def __init__(self, width, total_steps):
+        super().__init__()
+        self.backbone, self.features = backbone(width)
+        self.total_steps, self.step = total_steps, 0
+        self.build(self.features)
+
+    def teacher_of(self, *nets):
+        copies = [copy.deepcopy(net) for net in nets]
+        for net in copies:
+            deactivate_requires_grad(net)
+        self.followers = list(zip(nets, copies))
+        return copies
+
+    def move_teacher(self):
+        for student, teacher in getattr(self, "followers", []):
+            update_momentum(student, teacher, self.momentum)
+
+    def both(self, x, y, head):
+        return head(self.backbone(x)), head(self.backbone(y))
+
+
+class SimClr(Method):
+    views = staticmethod(lambda size: simclr_views(size, 2))
+
+    def build(self, d):
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.NTXentLoss(0.2)
+
+    def loss(self, x):
+        return self.criterion(*self.both(x[0], x[1], self.head))
+
+
+class Dcl(SimClr):
+    def build(self, d):
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLLoss(0.1)
+
+
+class Dclw(SimClr):
+    def build(self, d):
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLWLoss(0.1, 0.5)
+
+
+class Hypersphere(SimClr):
+    def build(self, d):
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), HypersphereLoss(t=2.0)
+
+
+class DirectClr(SimClr):
+    def build(self, d):
+        self.head, self.criterion = nn.Identity(), losses.DirectCLRLoss(loss_dim=max(1, d * 90 // 512), temperature=0.1)
+
+
+class BarlowTwins(SimClr):
+    views = staticmethod(byol_views)
+
+    def build(self, d):
+        self.head, self.criterion = heads.BarlowTwinsProjectionHead(d, 2048, 2048), losses.BarlowTwinsLoss()
+
+
+class VicReg(SimClr):
+    views = staticmethod(vicreg_views)
+
+    def build(self, d):
+        self.head, self.criterion = heads.VICRegProjectionHead(d, 2048, 2048, num_layers=3), losses.VICRegLoss()
+
+
+class LeJepa(SimClr):
+    def build(self, d):
+        self.head, self.criterion = heads.LeJEPAProjectionHead(d, 2048, 64), losses.LeJEPALoss()
+
+    def loss(self, x):
+        z = torch.stack(self.both(x[0], x[1], self.head))
+        return self.criterion(local_proj=z[1:], global_proj=z[:1])  # it wants a local view
+
+
+class Wmse(SimClr):
+    views = staticmethod(simsiam_views)
+    settings = dict(lr=2e-3, optimizer="adam", weight_decay=1e-6)
+
+    def build(self, d):
+        self.head = nn.Sequential(nn.Linear(d, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 64))
+        self.criterion = losses.WMSELoss(embedding_dim=64, w_size=128)
+
+    def loss(self, x):
+        return self.criterion(torch.cat(self.both(x[0], x[1], self.head)))
+
+
+class Mmcr(SimClr):
+    views = staticmethod(byol_views)
+    momentum = 0.99
+
+    def build(self, d):
+        self.head, self.criterion = heads.MMCRProjectionHead(d, d, 128), losses.MMCRLoss(0)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+
+    def loss(self, x):
+        online = torch.stack(self.both(x[0], x[1], self.head), 1)
+        with torch.no_grad():
+            momentum = torch.stack([self.teacher_head(self.teacher_backbone(v)) for v in x[:2]], 1)
+        return self.criterion(F.normalize(online, dim=-1), F.normalize(momentum, dim=-1))
+
+
+class Byol(Method):
+    views = staticmethod(byol_views)
+    settings = dict(lr=0.3, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.95
+
+    def build(self, d):
+        self.head, self.predictor = heads.BYOLProjectionHead(d, 4096, 256), heads.BYOLPredictionHead(256, 4096, 256)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+        self.criterion = losses.NegativeCosineSimilarity()
+
+    def loss(self, x):
+        p = [self.predictor(z) for z in self.both(x[0], x[1], self.head)]
+        with torch.no_grad():
+            y = [self.teacher_head(self.teacher_backbone(v)) for v in x[:2]]
+        return 0.5 * (self.criterion(p[0], y[1]) + self.criterion(p[1], y[0]))
+
+
+class SimSiam(Method):
+    views = staticmethod(simsiam_views)
+    settings = dict(lr=0.2, optimizer="sgd", weight_decay=5e-4)
+
+    def build(self, d):
+        self.head, self.predictor = heads.SimSiamProjectionHead(d, 2048, 2048), heads.SimSiamPredictionHead(2048, 512, 2048)
+        self.criterion = losses.NegativeCosineSimilarity()
+
+    def loss(self, x):
+        z = [self.head(self.backbone(v)) for v in x]
+        p = [self.predictor(v) for v in z]
+        targets = [torch.stack([u for j, u in enumerate(z) if j != i]).mean(0).detach() for i in range(len(z))]
+        return sum(self.criterion(a, b) for a, b in zip(p, targets)) / len(z)
+
+
+class FastSiam(SimSiam):
+    views = staticmethod(lambda size: simsiam_views(size, 4))
+
+
+class TiCo(Method):
+    views = staticmethod(byol_views)
+    settings = dict(lr=0.2, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.95
+
+    def build(self, d):
+        self.head, self.criterion = heads.TiCoProjectionHead(d, 1024, 256), losses.TiCoLoss()
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+
+    def loss(self, x):
+        with torch.no_grad():
+            target = self.teacher_head(self.teacher_backbone(x[1]))
+        return self.criterion(self.head(self.backbone(x[0])), target)
+
+
+class MoCo(Method):
+    views = staticmethod(simsiam_views)
+    settings = dict(lr=0.12, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.99
+
+    def build(self, d):
+        self.head = heads.MoCoProjectionHead(d, 2048, 128)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+        self.criterion = losses.NTXentLoss(0.2, memory_bank_size=(4096, 128))
+
+    def loss(self, x):
+        with torch.no_grad():
+            key = self.teacher_head(self.teacher_backbone(x[1]))
+        return self.criterion(self.head(self.backbone(x[0])), key)
+
+
+class NnClr(Method):
+    settings = dict(lr=0.12, optimizer="sgd", weight_decay=5e-4)
+
+    def build(self, d):
+        self.head, self.predictor = heads.NNCLRProjectionHead(d, 2048, 256), heads.NNCLRPredictionHead(256, 4096, 256)
+        self.criterion, self.bank = losses.NTXentLoss(0.1), m.NNMemoryBankModule(size=(4096, 256))
+
+    def loss(self, x):
+        z = self.both(x[0], x[1], self.head)
+        p = [self.predictor(v) for v in z]
+        n0, n1 = self.bank(z[0].detach(), update=False), self.bank(z[1].detach(), update=True)
+        return 0.5 * (self.criterion(n0, p[1]) + self.criterion(n1, p[0]))
+
+
+class Swav(Method):
+    views = staticmethod(swav_views)
+    settings = dict(lr=1e-3, optimizer="adam", weight_decay=1e-6)
+
+    def build(self, d):
+        self.head, self.prototypes = heads.SwaVProjectionHead(d, 2048, 128), heads.SwaVPrototypes(128, 300)
+        self.criterion = losses.SwaVLoss()
+
+    def loss(self, x):
+        self.prototypes.normalize()
+        scores = [self.prototypes(F.normalize(self.head(self.backbone(v)), dim=1)) for v in x]
+        return self.criterion(scores[:2], scores[2:])
+
+
+class Dino(Method):
+    views = staticmethod(dino_views)
+    settings = dict(lr=0.06, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.99
+
+    def build(self, d):
+        self.head = heads.DINOProjectionHead(d, 2048, 256, 2048, batch_norm=True)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+        self.criterion = losses.DINOLoss(output_dim=2048, warmup_teacher_temp_epochs=0)
+
+    def loss(self, x):
+        with torch.no_grad():
+            targets = [self.teacher_head(self.teacher_backbone(v)) for v in x[:2]]
+        return self.criterion(targets, [self.head(self.backbone(v)) for v in x], epoch=0)
+
+
+METHODS = {"simclr": SimClr, "dcl": Dcl, "dclw": Dclw, "hypersphere": Hypersphere, "directclr": DirectClr, "barlow_twins": BarlowTwins,
+           "vicreg": VicReg, "lejepa": LeJepa, "w_mse": Wmse, "mmcr": Mmcr, "byol": Byol, "simsiam": SimSiam, "fastsiam": FastSiam,
+           "tico": TiCo, "moco": MoCo, "nnclr": NnClr, "swav": Swav, "dino": Dino}
+
+
+def optimizer_of(method, lr):
+    s = method.settings
+    params = [p for p in method.parameters() if p.requires_grad]
+    groups = [{"params": [p for p in params if p.ndim > 1], "weight_decay": s["weight_decay"]},
+              {"params": [p for p in params if p.ndim < 2], "weight_decay": 0}]
+    if s["optimizer"] == "adam":
+        return torch.optim.Adam(groups, lr=lr)
+    return torch.optim.SGD(groups, lr=lr, momentum=0.9)
+
+
+def fashion_mnist(folder, kind):
+    def read(name, skip):
+        with gzip.open(os.path.join(folder, f"{kind}-{name}-ubyte.gz")) as file:
+            return numpy.frombuffer(file.read(), numpy.uint8, offset=skip)
+
+    images = torch.from_numpy(read("images-idx3", 16).reshape(-1, 1, 28, 28).copy()).expand(-1, 3, -1, -1)
+    return images, torch.from_numpy(read("labels-idx1", 8).astype(numpy.int64))
+
+
+class Views(torch.utils.data.Dataset):
+    def __init__(self, images, transforms):
+        self.images, self.transforms = images, transforms
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        return [transform(self.images[i]) for transform in self.transforms]
+
+
+@torch.no_grad()
+def features(net, images):
+    net.eval()
+    scaled = (images.float() / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    out = torch.cat([net(chunk) for chunk in scaled.split(256)])
+    net.train()
+    return F.normalize(out, dim=1)
+
+
+def train(options):
+    torch.manual_seed(options.seed)
+    images, labels = fashion_mnist(options.data, "train")
+    images, labels = images[: options.limit], labels[: options.limit]
+    test_images, test_labels = fashion_mnist(options.data, "t10k")
+    steps = options.epochs * (len(images) // options.batch)
+    method = METHODS[options.method](options.width, steps)
+    lr = options.lr or method.settings["lr"]
+    optimizer = optimizer_of(method, lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    loader = torch.utils.data.DataLoader(Views(images, method.views(28)), options.batch, shuffle=True, drop_last=True,
+                                         num_workers=options.workers, persistent_workers=options.workers > 0)
+    curve = []
+    for _ in range(options.epochs):
+        for x in loader:
+            value = method.loss(x)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            schedule.step()
+            method.move_teacher()
+        bank, queries = features(method.backbone, images), features(method.backbone, test_images)
+        predicted = torch.cat([knn_predict(q, bank.T, labels, 10, 200, 0.1)[:, 0] for q in queries.split(1000)])
+        curve.append((predicted == test_labels).float().mean().item())
+    return {"method": options.method, "seed": options.seed, "knn_top1": curve[-1], "knn_best": max(curve), "loss": value.item()}
+
+
+def step(options):
+    torch.manual_seed(0)
+    method = METHODS[options.method](options.width, 1000)
+    optimizer = optimizer_of(method, 1e-3)
+    x = []
+    for index in range(len(method.views(options.size))):
+        size = options.size if index < 2 or options.method == "fastsiam" else options.size // 2
+        x.append(torch.randn(options.batch, 3, size, size))
+    if options.channels_last:
+        method = method.to(memory_format=torch.channels_last)
+        x = [v.contiguous(memory_format=torch.channels_last) for v in x]
+    if options.compile:
+        method.backbone = torch.compile(method.backbone)
+    times = []
+    for _ in range(options.repeats + 1):
+        begin = time.perf_counter()
+        value = method.loss(x)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        method.move_teacher()
+        times.append(time.perf_counter() - begin)
+    return {"method": options.method, "images_per_second": options.batch / statistics.median(times[1:])}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=["train", "step"])
+    parser.add_argument("method", choices=sorted(METHODS))
+    parser.add_argument("--data", default=os.path.expanduser("~/.cache/fovea/fashion-mnist"), help="folder with the four .gz files")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=10000)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--lr", type=float, default=0)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(json.dumps((train if arguments.mode == "train" else step)(arguments)))
