@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
       .title = "FastSiam",
       .paper = "FastSiam: Resource-Efficient Self-Supervised Learning on a Single GPU (Pototzky et al., 2022)",
       .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4 --decay-all"},
-                  {"short", "--batch 128 --lr 0.12"}}};
+                  {"short", "--strength 2 --batch 64 --lr 0.2 --decay-all --weight-decay 5e-4 --projection 1024"}}};
   int width = 2048;
   const std::vector<examples::Flag> flags = {
       {"--projection", "units of the projector's layers; the predictor's bottleneck has a quarter", &width, 4,

@@ -4,9 +4,9 @@
 //   bin/simsiam --preset short --data fashion-mnist --limit 10000 --width 16   a small one for two cores
 //   bin/simsiam --data cifar10:DIR --epochs 800 --out runs/cifar
 //   bin/simsiam --preset imagenette-table --data imagefolder:DIR               ResNet-18 at 128 pixels, for a GPU
-//   bin/simsiam --data synthetic --width 8 --batch 64 --steps 60 --no-stop-gradient   see it collapse
+//   bin/simsiam --data synthetic --steps 60 --batch 64 --width 8 --projection 128 --lr 0.3 --no-stop-gradient
 //
-// docs/methods/simsiam.md has the recipe beside the paper's.
+// The last line is a run that collapses. docs/methods/simsiam.md has the recipe beside the paper's.
 #include <fovea/losses/negative_cosine.h>
 #include <fovea/models/simsiam.h>
 
@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       .title = "SimSiam",
       .paper = "Exploring Simple Siamese Representation Learning (Chen & He, 2021)",
       .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4 --decay-all"},
-                  {"short", "--batch 128 --lr 0.12"}}};
+                  {"short", "--strength 2 --batch 64 --lr 0.2 --decay-all --weight-decay 5e-4 --projection 1024"}}};
   bool no_stop_gradient = false;
   int width = 2048;
   const std::vector<examples::Flag> flags = {

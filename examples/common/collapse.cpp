@@ -25,8 +25,9 @@ std::string collapse_symptom(const Record& line) {
         *negative);
   if (auto rank = value("effective_rank"); rank && dimensions && *dimensions >= 16 && *rank < 2)
     return fmt::format(
-        "the embeddings lie along one direction (effective rank {:.2f} of {:.0f}). Likely causes: a variance or "
-        "covariance term with too little weight, or a learning rate that is too high",
+        "the embeddings lie along one direction (effective rank {:.2f} of {:.0f}). Likely causes: without negatives, a "
+        "gradient that flows through the target branch; else a variance or covariance term with too little weight, or "
+        "a learning rate that is too high",
         *rank, *dimensions);
   if (auto prototypes = value("prototypes"); prototypes && *prototypes > 1) {
     const double uniform = std::log(*prototypes);
