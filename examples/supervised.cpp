@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   float smoothing = 0;
   const std::vector<examples::Flag> flags = {{"--label-smoothing", "of the cross-entropy", &smoothing, 0, 0.99}};
 
-  return examples::run(argc, argv, about, {.lr = 0.1f}, flags, [&](const examples::Options& options) {
+  return examples::run(argc, argv, about, {.lr = 0.1f, .labelled = true}, flags, [&](const examples::Options& options) {
     examples::Training training(options);
     Supervised model(training.backbone(), training.classes());
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {

@@ -33,7 +33,8 @@ struct Options {
   float blur = -1;               // factor on their blur's probability; below 0: 1, but 0 for images up to 64 pixels
   int micro_batch = 0;           // images that pass through the network at once; 0: all
   bool online_probe = false;
-  int few_labels = 10;  // labelled images of each class for the choice of a checkpoint; 0: by RankMe alone
+  bool labelled = false;  // not a flag: the method trains on the labels, and the report says so
+  int few_labels = 10;    // labelled images of each class for the choice of a checkpoint; 0: by RankMe alone
   std::string preset = {};
   int workers = 2;  // threads that load and augment images
   int seed = 0;

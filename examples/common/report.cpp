@@ -97,13 +97,13 @@ void print_table(const std::vector<Score>& rows) {
   fmt::print("In brackets: above the better baseline.\n\n");
 }
 
-std::string headline(const Accuracies& a, const Evaluator& evaluator) {
+std::string headline(const Accuracies& a, const Evaluator& evaluator, bool labelled) {
   auto against = [](double points) {
     return fmt::format("{:.1f} points {}", std::abs(points), points >= 0 ? "above" : "below");
   };
   std::string out = fmt::format(
-      "Trained on {} images without their labels, the network's features give {:.1f} % k-NN accuracy over {} classes",
-      with_commas(evaluator.split().train->size()), 100 * a.knn, evaluator.classes());
+      "Trained on {} images {} their labels, the network's features give {:.1f} % k-NN accuracy over {} classes",
+      with_commas(evaluator.split().train->size()), labelled ? "with" : "without", 100 * a.knn, evaluator.classes());
   out += fmt::format(": {} raw pixels", against(100 * (a.knn - a.pixels_knn)));
   if (a.random_knn >= 0)
     out += fmt::format(" and {} the same network before training", against(100 * (a.knn - a.random_knn)));
@@ -308,7 +308,7 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
   for (const Record& record : journal.records())
     if (auto warning = alarm.observe(record)) page.warning = *warning;
   page.method = options.title, page.paper = options.paper, page.data = options.data.substr(0, options.data.find(':'));
-  page.headline = headline(a, evaluator);
+  page.headline = headline(a, evaluator, options.labelled);
   page.facts = {{"network", fmt::format("{}, width {}, {} parameters", backbone.describe(), options.width,
                                         with_commas(backbone.parameter_count()))},
                 {"training", fmt::format("{:.4g} epochs, {} steps of {} images, {}", epochs,

@@ -1,6 +1,6 @@
-#include <fovea/losses/direct_clr.h>
+#include <fovea/losses/directclr.h>
 #include <fovea/losses/hypersphere.h>
-#include <fovea/losses/sup_con.h>
+#include <fovea/losses/supcon.h>
 
 #include "support/op_cases.h"
 
@@ -9,25 +9,24 @@ namespace fovea::testing {
 std::vector<OpCase> contrastive_cases() {
   using losses::SupConMean;
   auto supervised = [](double temperature, SupConMean mean) {
-    return [temperature, mean](const Inputs& in) { return losses::sup_con(in[0], in[1], temperature, mean); };
+    return [temperature, mean](const Inputs& in) { return losses::supcon(in[0], in[1], temperature, mean); };
   };
   auto direct = [](int64_t channels, double temperature) {
-    return
-        [channels, temperature](const Inputs& in) { return losses::direct_clr(in[0], in[1], channels, temperature); };
+    return [channels, temperature](const Inputs& in) { return losses::directclr(in[0], in[1], channels, temperature); };
   };
   auto aligned = [](double alpha) {
     return [alpha](const Inputs& in) { return losses::alignment(in[0], in[1], alpha); };
   };
   auto uniform = [](double t) { return [t](const Inputs& in) { return losses::uniformity(in[0], t); }; };
   return {
-      {"sup_con", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::outside)},
-      {"sup_con inside", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::inside)},
-      {"sup_con of three views", {{{33, 3}}, {{11}, Fill::index, 9}}, supervised(0.2, SupConMean::outside)},
-      {"sup_con of one view, many alone", {{{13, 7}}, {{13}, Fill::index, 30}}, supervised(1, SupConMean::inside)},
-      {"sup_con of one row", {{{1, 3}}, {{1}, Fill::index, 2}}, supervised(0.1, SupConMean::outside)},
-      {"direct_clr", {{{5, 7}}, {{5, 7}}}, direct(3, 0.5)},
-      {"direct_clr of one channel", {{{2, 3}}, {{2, 3}}}, direct(1, 1)},
-      {"direct_clr of all channels", {{{67, 5}}, {{67, 5}}}, direct(5, 0.2)},
+      {"supcon", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::outside)},
+      {"supcon inside", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::inside)},
+      {"supcon of three views", {{{33, 3}}, {{11}, Fill::index, 9}}, supervised(0.2, SupConMean::outside)},
+      {"supcon of one view, many alone", {{{13, 7}}, {{13}, Fill::index, 30}}, supervised(1, SupConMean::inside)},
+      {"supcon of one row", {{{1, 3}}, {{1}, Fill::index, 2}}, supervised(0.1, SupConMean::outside)},
+      {"directclr", {{{5, 7}}, {{5, 7}}}, direct(3, 0.5)},
+      {"directclr of one channel", {{{2, 3}}, {{2, 3}}}, direct(1, 1)},
+      {"directclr of all channels", {{{67, 5}}, {{67, 5}}}, direct(5, 0.2)},
       {"alignment", {{{5, 7}}, {{5, 7}}}, aligned(2)},
       {"alignment by lengths", {{{17, 3}}, {{17, 3}}}, aligned(1)},
       {"uniformity", {{{7, 5}}}, uniform(2)},

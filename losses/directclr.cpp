@@ -1,4 +1,4 @@
-#include <fovea/losses/direct_clr.h>
+#include <fovea/losses/directclr.h>
 
 #include <cmath>
 
@@ -9,10 +9,10 @@
 
 namespace fovea::losses {
 
-Tensor direct_clr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature) {
-  check_pairs("direct_clr", r0, r1, 1);
-  check(channels > 0 && channels <= r0.size(1), "direct_clr: want from 1 to {} channels, got {}", r0.size(1), channels);
-  check(temperature > 0, "direct_clr: want a temperature above 0, got {}", temperature);
+Tensor directclr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature) {
+  check_pairs("directclr", r0, r1, 1);
+  check(channels > 0 && channels <= r0.size(1), "directclr: want from 1 to {} channels, got {}", r0.size(1), channels);
+  check(temperature > 0, "directclr: want a temperature above 0, got {}", temperature);
   const Dtype wide = r0.dtype() == Dtype::f64 ? Dtype::f64 : Dtype::f32;
   return clip_loss(slice(r0, 1, 0, channels), slice(r1, 1, 0, channels),
                    Tensor::full({}, -std::log(temperature), wide, r0.device()));

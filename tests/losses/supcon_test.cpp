@@ -1,4 +1,4 @@
-#include <fovea/losses/sup_con.h>
+#include <fovea/losses/supcon.h>
 
 #include <cmath>
 
@@ -9,7 +9,7 @@
 
 using namespace fovea;
 using namespace fovea::testing;
-using losses::sup_con, losses::SupConMean;
+using losses::supcon, losses::SupConMean;
 
 namespace {
 
@@ -18,10 +18,10 @@ Tensor classes(const std::vector<int64_t>& labels) {
 }
 
 double outside(const Tensor& z, const Tensor& labels, double temperature) {
-  return sup_con(z, labels, temperature).item();
+  return supcon(z, labels, temperature).item();
 }
 double inside(const Tensor& z, const Tensor& labels, double temperature) {
-  return sup_con(z, labels, temperature, SupConMean::inside).item();
+  return supcon(z, labels, temperature, SupConMean::inside).item();
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ TEST_CASE("in SupCon a row alone in its class costs nothing and counts", "[losse
   CHECK(inside(eye(3), classes({0, 1, 1}), 1) == Approx(0.462098).margin(1e-6));
   for (SupConMean mean : {SupConMean::outside, SupConMean::inside}) {
     Tensor z = randn({3, 5}).set_requires_grad();
-    Tensor loss = sup_con(z, classes({2, 1, 0}), 0.1, mean);
+    Tensor loss = supcon(z, classes({2, 1, 0}), 0.1, mean);
     loss.backward();
     CHECK(loss.item() == 0);
     for (double g : z.grad().to_vector<double>()) CHECK(g == 0);
@@ -64,7 +64,7 @@ TEST_CASE("SupCon of classes of one image is NT-Xent, with the same gradients", 
   expected.backward();
   for (SupConMean mean : {SupConMean::outside, SupConMean::inside}) {
     Tensor z = concat({a, b}).set_requires_grad();
-    Tensor loss = sup_con(z, randperm(9, generator), 0.2, mean);
+    Tensor loss = supcon(z, randperm(9, generator), 0.2, mean);
     loss.backward();
     CHECK(loss.item() == Approx(expected.item()).epsilon(1e-12));
     CHECK(relative_error(z.grad(), concat({x.grad(), y.grad()})) < 1e-12);
@@ -85,13 +85,13 @@ TEST_CASE("SupCon is a loss of cosines", "[losses][contrastive]") {
   for (SupConMean mean : {SupConMean::outside, SupConMean::inside})
     expect_loss_of_cosines([mean](const Tensor& a, const Tensor& b) {
       // The order of rows is the test's own: labels that any order leaves as they are.
-      return sup_con(concat({a, b}), Tensor::zeros({a.size(0)}, Dtype::i64), 0.5, mean);
+      return supcon(concat({a, b}), Tensor::zeros({a.size(0)}, Dtype::i64), 0.5, mean);
     });
 }
 
 TEST_CASE("SupCon says what it wanted", "[losses][contrastive]") {
-  CHECK_THROWS_WITH(sup_con(eye(4), classes({0, 1, 1}), 0.1), Catch::Contains("4 rows") && Catch::Contains("[3]"));
-  CHECK_THROWS_WITH(sup_con(eye(4), Tensor::ones({4}), 0.1), Catch::Contains("i64"));
-  CHECK_THROWS_WITH(sup_con(eye(4), classes({0, 1}), 0), Catch::Contains("temperature"));
-  CHECK_THROWS_WITH(sup_con(Tensor::ones({4}), classes({0, 1}), 1), Catch::Contains("[M, D]"));
+  CHECK_THROWS_WITH(supcon(eye(4), classes({0, 1, 1}), 0.1), Catch::Contains("4 rows") && Catch::Contains("[3]"));
+  CHECK_THROWS_WITH(supcon(eye(4), Tensor::ones({4}), 0.1), Catch::Contains("i64"));
+  CHECK_THROWS_WITH(supcon(eye(4), classes({0, 1}), 0), Catch::Contains("temperature"));
+  CHECK_THROWS_WITH(supcon(Tensor::ones({4}), classes({0, 1}), 1), Catch::Contains("[M, D]"));
 }

@@ -20,6 +20,6 @@ enum class SupConMean { outside, inside };
 // t / 0.07, which rescales the learning rate and is left out here. The floor is not 0 but about log |P|, what classes
 // of one point each score. Two matrices [M, M] of f32 and one of bytes live until backward: 36 MiB for 1024 images of
 // two views, which is as far as this is meant to go.
-Tensor sup_con(const Tensor& z, const Tensor& labels, double temperature, SupConMean mean = SupConMean::outside);
+Tensor supcon(const Tensor& z, const Tensor& labels, double temperature, SupConMean mean = SupConMean::outside);
 
 }  // namespace fovea::losses

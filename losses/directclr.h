@@ -13,6 +13,6 @@ namespace fovea::losses {
 // a scalar: negatives are the other view's rows only. The gradient of the other channels is 0: they learn through the
 // layers before. channels in [1, D], 360 of 2048 in the paper; the temperature t above 0, 0.1 there. Memory grows with
 // N * channels.
-Tensor direct_clr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature);
+Tensor directclr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature);
 
 }  // namespace fovea::losses

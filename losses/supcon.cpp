@@ -1,4 +1,4 @@
-#include <fovea/losses/sup_con.h>
+#include <fovea/losses/supcon.h>
 
 #include <cmath>
 #include <limits>
@@ -12,14 +12,14 @@
 
 namespace fovea::losses {
 
-Tensor sup_con(const Tensor& z, const Tensor& labels, double temperature, SupConMean mean) {
-  check(z.rank() == 2 && z.size(0) > 0, "sup_con: want rows [M, D] with M of at least 1, got {}", z.shape());
+Tensor supcon(const Tensor& z, const Tensor& labels, double temperature, SupConMean mean) {
+  check(z.rank() == 2 && z.size(0) > 0, "supcon: want rows [M, D] with M of at least 1, got {}", z.shape());
   const int64_t rows = z.size(0);
   check(labels.rank() == 1 && labels.dtype() == Dtype::i64 && labels.numel() > 0 && rows % labels.numel() == 0,
-        "sup_con: want i64 labels [N] for {} rows, N a divisor of it, got {} {}", rows, name_of(labels.dtype()),
+        "supcon: want i64 labels [N] for {} rows, N a divisor of it, got {} {}", rows, name_of(labels.dtype()),
         labels.shape());
-  check(labels.device() == z.device(), "sup_con: want labels on {}, got {}", z.device(), labels.device());
-  check(temperature > 0, "sup_con: want a temperature above 0, got {}", temperature);
+  check(labels.device() == z.device(), "supcon: want labels on {}, got {}", z.device(), labels.device());
+  check(temperature > 0, "supcon: want a temperature above 0, got {}", temperature);
 
   Tensor logits = similarities(z, 1 / temperature);
   Tensor of = repeat(labels, {rows / labels.numel()});
