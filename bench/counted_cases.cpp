@@ -1,6 +1,8 @@
 #include "cases.h"
 
 #include <fovea/core/random.h>
+#include <fovea/data/synthetic.h>
+#include <fovea/data/uploader.h>
 #include <fovea/models/eval/knn.h>
 #include <fovea/models/resnet.h>
 #include <fovea/nn/ema.h>
@@ -57,6 +59,23 @@ std::function<void()> cross_entropy_of(int64_t rows, int64_t classes, Dtype dtyp
   return [=] { cross_entropy(logits, labels).backward(); };
 }
 
+// Rows of 128 against rows, forward and backward.
+CountedCase contrast(const std::string& name, int64_t rows, int64_t others, std::initializer_list<Shape> shapes,
+                     Dtype dtype, std::function<Tensor(const Inputs&)> f) {
+  return op(name, shapes, dtype, 3 * 2.0 * double(rows * others) * 128, std::move(f));
+}
+
+// The first batch of SimCLR's two views, its random numbers drawn.
+CountedCase views(const std::string& name, int64_t images, int from, int to) {
+  return {name, 0, [=](Device device) -> std::function<void()> {
+            auto loader = std::make_shared<data::Loader>(
+                data::synthetic(images, 0, from), data::simclr_views(to),
+                data::for_device({.batch_size = images, .seed = 1, .workers = 0}, device));
+            auto batches = std::make_shared<data::Uploader>(*loader, device);
+            return [loader, batches] { batches->next(); };
+          }};
+}
+
 // A step of an optimiser, or of a teacher that follows, over a ResNet-18 of width 16.
 template <class Make>
 CountedCase network(const std::string& name, Make make) {
@@ -72,7 +91,7 @@ CountedCase network(const std::string& name, Make make) {
 
 std::vector<CountedCase> counted_cases() {
   constexpr Dtype f32 = Dtype::f32, half = Dtype::bf16;
-  const Shape image{16, 16, 16, 64};
+  const Shape image{16, 16, 16, 64}, pairs{512, 128};
   std::vector<CountedCase> cases{
       gemm("gemm f32, 256 x 256 x 512", 256, 256, 512, f32),
       gemm("gemm bf16, 512 x 512 x 512", 512, 512, 512, half),
@@ -80,10 +99,21 @@ std::vector<CountedCase> counted_cases() {
       conv("conv2d 3x3 bf16, 8 x 16 x 16 x 64", 8, 16, 64, 64, half),
       {"cross_entropy f32, 256 x 1000", 0, [](Device d) { return cross_entropy_of(256, 1000, f32, d); }},
       {"cross_entropy bf16, 64 x 32768", 0, [](Device d) { return cross_entropy_of(64, 32768, half, d); }},
-      op("nt_xent f32, 1024 x 128", {{512, 128}, {512, 128}}, f32, 3 * 2.0 * 1024 * 1024 * 128,
-         [](const Inputs& x) { return nt_xent(x[0], x[1], 0.5); }),
-      op("nt_xent bf16, 1024 x 128", {{512, 128}, {512, 128}}, half, 3 * 2.0 * 1024 * 1024 * 128,
-         [](const Inputs& x) { return nt_xent(x[0], x[1], 0.5); }),
+      contrast("nt_xent f32, 1024 x 128", 1024, 1024, {pairs, pairs}, f32,
+               [](const Inputs& x) { return nt_xent(x[0], x[1], 0.5); }),
+      contrast("nt_xent bf16, 1024 x 128", 1024, 1024, {pairs, pairs}, half,
+               [](const Inputs& x) { return nt_xent(x[0], x[1], 0.5); }),
+      contrast("dcl bf16, 1024 x 128", 1024, 1024, {pairs, pairs}, half,
+               [](const Inputs& x) { return dcl(x[0], x[1], 0.5); }),
+      contrast("info_nce bf16, 512 x 128, 4096 in the queue", 512, 4096, {pairs, pairs, {4096, 128}}, half,
+               [](const Inputs& x) { return info_nce(x[0], x[1], x[2].detach(), 0.2); }),
+      contrast("clip_loss bf16, 512 x 128", 512, 512, {pairs, pairs}, half,
+               [](const Inputs& x) { return clip_loss(x[0], x[1], Tensor::full({}, 2).to(x[0].device())); }),
+      contrast("siglip_loss bf16, 512 x 128", 512, 512, {pairs, pairs}, half,
+               [](const Inputs& x) {
+                 const Tensor scale = Tensor::full({}, 2).to(x[0].device());
+                 return siglip_loss(x[0], x[1], scale, scale);
+               }),
       op("attention bf16, 2 x 197 x 6 x 64", {{2, 197, 3, 6, 64}}, half, 3.5 * 4.0 * 2 * 6 * 197 * 197 * 64,
          [](const Inputs& x) { return attention(x[0]); }),
       op("batch_norm + add + relu f32", {image, {64}, {64}, image}, f32, 0,
@@ -102,6 +132,11 @@ std::vector<CountedCase> counted_cases() {
          [](const Inputs& x) {
            return permute(x[0], {0, 3, 1, 2});
          }),
+      op(
+          "sinkhorn f32, 64 x 3000", {{64, 3000}}, f32, 0, [](const Inputs& x) { return sinkhorn(x[0]); }, false),
+      op(
+          "sinkhorn bf16, 64 x 3000", {{64, 3000}}, half, 0, [](const Inputs& x) { return sinkhorn(x[0]); }, false),
+      views("views of SimCLR, 16 images of 160 x 160, 96 pixels", 16, 160, 96),
       network("SGD with momentum",
               [](const std::shared_ptr<models::ResNet>& net) -> std::function<void()> {
                 auto optimizer = std::make_shared<nn::Sgd>(nn::decay_groups(*net), nn::SgdOptions{.momentum = 0.9});

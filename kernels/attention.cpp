@@ -72,11 +72,10 @@ void for_each_strip(const Attention& s, int64_t batch, F&& body) {
 template <class T>
 void drop(const Attention& shape, int64_t head, int64_t first, T* s, int64_t ld, int64_t rows, int64_t cols) {
   const float keep = float(1 - shape.dropout);
-  const RandomState from = shape.random.place();
   const T factor = keep > 0 ? 1 / T(keep) : T(0);
   for (int64_t r = 0; r < rows; ++r, s += ld) {
     for (int64_t c = 0; c < cols; c += 2) {
-      const Philox4 draw = attention_draw(from, shape.tokens, head, first + r, c);
+      const Philox4 draw = attention_draw(shape, head, first + r, c);
       const uint32_t* word = draw.word + (first + r) % 2 * 2;
       for (int64_t k = 0; k < 2 && c + k < cols; ++k) s[c + k] *= uniform_from(word[k]) < keep ? factor : T(0);
     }

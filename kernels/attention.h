@@ -25,12 +25,13 @@ struct Attention {
 
 // The random numbers of dropout. A Philox counter serves two queries x two keys: word 2 (i % 2) + j % 2 of the counter
 // that query i and key j of a head (batch * heads + head) lie in; p_ij stays if its uniform number is below 1 -
-// dropout. `from` is the place() of Attention::random.
+// dropout.
 FOVEA_HD inline int64_t attention_counters(int64_t tokens) {  // of one head
   return (tokens + 1) / 2 * ((tokens + 1) / 2);
 }
-FOVEA_HD inline Philox4 attention_draw(const RandomState& from, int64_t tokens, int64_t head, int64_t i, int64_t j) {
-  const int64_t counter = head * attention_counters(tokens) + i / 2 * ((tokens + 1) / 2) + j / 2;
+FOVEA_HD inline Philox4 attention_draw(const Attention& s, int64_t head, int64_t i, int64_t j) {
+  const RandomState from = s.random.place();
+  const int64_t counter = head * attention_counters(s.tokens) + i / 2 * ((s.tokens + 1) / 2) + j / 2;
   return philox(from.seed, from.offset + uint64_t(counter));
 }
 

@@ -37,7 +37,6 @@ template <bool kKeys, int kTiles, int kGroups>
 __device__ void drop(const Attention& s, int64_t head, int row, int col, float (&c)[kTiles][kGroups][4]) {
   const int lane = threadIdx.x % kWarp;
   const float keep = float(1 - s.dropout), factor = keep > 0 ? 1 / keep : 0;
-  const RandomState from = s.random.place();
   // A bit an element, group by group: drawing all groups at once would take too many registers.
   static_assert(4 * kGroups <= 32);
   uint32_t kept[kTiles] = {};
@@ -46,7 +45,7 @@ __device__ void drop(const Attention& s, int64_t head, int row, int col, float (
 #pragma unroll
     for (int m = 0; m < kTiles; ++m) {
       const int i = row + 16 * m + 8 * (turn % 2) + lane / 4, j = col + turn / 2 * 8 + 2 * (lane % 4);
-      const Philox4 draw = attention_draw(from, s.tokens, head, kKeys ? j : i, kKeys ? i : j);
+      const Philox4 draw = attention_draw(s, head, kKeys ? j : i, kKeys ? i : j);
       const bool odd = i % 2;
 #pragma unroll
       for (int k = 0; k < 2; ++k) {

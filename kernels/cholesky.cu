@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include <fovea/kernels/cholesky.h>
+#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {
@@ -26,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
   s += blockIdx.x * int64_t(n) * n, w += blockIdx.x * int64_t(n) * n;
   for (int i = warp; i < n; i += warps)
     for (int j = lane; j <= i; j += kWarp) m[triangle(i) + j] = scale * s[i * n + j] + (i == j ? shift : 0.0f);
-  __syncthreads();
+  block_barrier();
   for (int k = 0; k < n; ++k) {
     float *row = m + triangle(k), pivot = row[k];
     const float inverse = pivot > 0 ? 1 / sqrtf(pivot) : NAN;
@@ -40,14 +41,14 @@ __global__ void __launch_bounds__(kThreads)
         factors[j] = row[j] *= inverse;
       }
     }
-    __syncthreads();
+    block_barrier();
     if (threadIdx.x == 0) row[k] = inverse;
     for (int i = k + 1 + warp; i < n; i += warps) {
       const float c = factors[i];
       float* below = m + triangle(i);
       for (int j = lane; j <= i; j += kWarp) below[j] -= c * factors[j];
     }
-    __syncthreads();
+    block_barrier();
   }
   for (int i = warp; i < n; i += warps)
     for (int j = lane; j < n; j += kWarp) w[i * n + j] = j <= i ? m[triangle(i) + j] : 0.0f;
@@ -64,7 +65,7 @@ __global__ void mirror_lower_kernel(int64_t n, float* a) {
     const int64_t i = int64_t(blockIdx.y) * kTile + r, j = int64_t(blockIdx.x) * kTile + threadIdx.x;
     if (i < n && j < i) tile[r][threadIdx.x] = a[i * n + j];
   }
-  __syncthreads();
+  block_barrier();
   for (int r = threadIdx.y; r < kTile; r += kTileRows) {
     const int64_t i = int64_t(blockIdx.x) * kTile + r, j = int64_t(blockIdx.y) * kTile + threadIdx.x;
     if (j < n && j > i) a[i * n + j] = tile[threadIdx.x][r];

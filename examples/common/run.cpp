@@ -250,7 +250,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
   data::Uploader batches(loader, options.device);
   std::optional<StepGraph> graph;
   if (options.cuda_graph)
-    graph.emplace(options.device, [&](const data::Batch& batch) {
+    graph.emplace(options.device, model, [&](const data::Batch& batch) {
       Run run({.micro_batch = options.micro_batch});
       backward(forward(batch, run));
     });
@@ -326,6 +326,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
         throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
       }
       backward(value);
+      if (graph) graph->settle();
     }
 
     double seconds = seconds_since(start);

@@ -36,7 +36,10 @@ bool StepGraph::run(const data::Batch& batch) {
       copy_into(inputs_, batch);
     } else {
       inputs_ = copy_of(batch);
-      replay_ = capture_graph(device_, [this] { step_(inputs_); });
+      replay_ = capture_graph(device_, [this] {
+        step_(inputs_);
+        buffers_.settle();
+      });
     }
     replay_();
   }

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include <fovea/data/loader.h>
+#include <fovea/nn/in_place.h>
 
 namespace fovea::examples {
 
@@ -10,14 +11,18 @@ namespace fovea::examples {
 // kernels on the same memory, started by one call. core/cuda_graph.h says what such a step may do.
 class StepGraph {
  public:
-  // `step` trains on a batch; it is called while it is recorded, and its kernels read a copy of the batch.
-  StepGraph(Device device, std::function<void(const data::Batch&)> step) : device_(device), step_(std::move(step)) {}
+  // `step` trains the model on a batch; it is called while it is recorded, and its kernels read a copy of the batch.
+  StepGraph(Device device, nn::Module& model, std::function<void(const data::Batch&)> step)
+      : device_(device), buffers_(model), step_(std::move(step)) {}
 
   // Trains on the batch, or does nothing and returns false the first few times: then the caller runs the step.
   bool run(const data::Batch& batch);
+  // To be called after each step that the caller runs: the recorded one finds the buffers where they were.
+  void settle() { buffers_.settle(); }
 
  private:
   Device device_;
+  nn::BuffersInPlace buffers_;
   std::function<void(const data::Batch&)> step_;
   int turns_ = 0;
   data::Batch inputs_;  // what the recorded kernels read

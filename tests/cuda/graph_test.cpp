@@ -5,6 +5,7 @@
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
 #include <fovea/nn/checkpoint.h>
+#include <fovea/nn/in_place.h>
 #include <fovea/nn/linear.h>
 #include <fovea/nn/optim.h>
 
@@ -140,4 +141,30 @@ TEST_CASE("replays draw the random numbers of the steps that they stand for", "[
   CHECK(other.weights() == eager.weights());
   CHECK(other.loss.item() == eager.loss.item());
   CHECK(other.optimizer.steps() == eager.optimizer.steps());
+}
+
+TEST_CASE("a recorded step that replaces buffers goes on with its own", "[cuda][graph]") {
+  struct Remembers : nn::Module {
+    nn::Buffer rows{Tensor::zeros({4, 2})};
+    void visit(nn::Visitor& v) override { v("rows", rows); }
+    std::string describe() const override { return "Remembers"; }
+  } module;
+  module.to(Device::cuda());
+  Tensor input = Tensor::zeros({1, 2}).to(Device::cuda());
+  nn::BuffersInPlace buffers(module);
+  auto step = [&] {
+    NoGrad no_grad;
+    module.rows.value = concat({input + module.rows.value.slice(0, 1), module.rows.value.slice(0, 3)});
+    buffers.settle();
+  };
+  step();
+  auto replay = capture_graph(Device::cuda(), step);
+  for (int i = 1; i <= 3; ++i) {
+    input.copy_(Tensor::full({1, 2}, i).to(Device::cuda()));
+    if (i == 2)
+      step();
+    else
+      replay();
+  }
+  CHECK(module.rows.value.to_vector<float>() == std::vector<float>{6, 6, 3, 3, 1, 1, 0, 0});
 }

@@ -1,5 +1,6 @@
 #include <fovea/nn/recompute.h>
 
+#include <fovea/core/cuda_graph.h>
 #include <fovea/core/random.h>
 #include <fovea/nn/activation.h>
 #include <fovea/nn/layer.h>
@@ -33,4 +34,27 @@ TEST_CASE("a network in chunks on the device has the CPU's gradients and running
     CHECK(relative_error(left[i].value, right[i].value) < 1e-5);
     if (left[i].is_param) CHECK(relative_error(left[i].value.grad(), right[i].value.grad()) < 1e-5);
   }
+}
+
+TEST_CASE("chunks that are run again in a replay drop what their first run dropped", "[cuda][nn][graph]") {
+  manual_seed(10);
+  nn::Sequential net(nn::Dropout(0.5), nn::Linear({.in = 8, .out = 3})), replayed = net;
+  net.to(Device::cuda()), replayed.to(Device::cuda());
+  const Tensor x = randn({6, 8}).to(Device::cuda());
+  auto gradient = [&](nn::Sequential& of) {
+    of.zero_grad();
+    Tensor y = nn::recompute(of, x, 4);
+    sum(y * rand(y.shape(), default_generator(), Device::cuda())).backward();
+  };
+  manual_seed(11);
+  gradient(net);
+  gradient(net);
+  const std::vector<float> expected = net.parameters()[0].grad().to_vector<float>();
+  manual_seed(11);
+  gradient(replayed);
+  auto replay = capture_graph(Device::cuda(), [&] { gradient(replayed); });
+  const uint64_t before = default_generator().offset();
+  replay();
+  CHECK(replayed.parameters()[0].grad().to_vector<float>() == expected);
+  CHECK(default_generator().offset() == 2 * before);
 }
