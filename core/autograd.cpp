@@ -51,6 +51,10 @@ Tensor gradient_memory(const Tensor& dy) {
   return TensorAccess::owns_its_memory_alone(dy) ? dy : Tensor::empty_like(dy);
 }
 
+Tensor own_memory(Tensor t) {
+  return TensorAccess::owns_its_memory_alone(t) ? t : t.clone();
+}
+
 // Nodes that only `node` still holds, through its inputs, move to `pending`.
 static void release_inputs(Node& node, std::vector<std::shared_ptr<Node>>& pending) {
   node.backward = nullptr;  // it may hold the inputs too

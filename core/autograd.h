@@ -55,6 +55,10 @@ Tensor record(const char* name, const Tensor& result, std::span<const Tensor> in
 // it (read dy before you write), else it is new.
 Tensor gradient_memory(const Tensor& dy);
 
+// For ops that change a tensor which they were given for good (by std::move): t itself where nobody else can see its
+// memory, else a copy.
+Tensor own_memory(Tensor t);
+
 // Whether ops record, on this thread, while one of these is alive.
 class GradMode {
  public:

@@ -155,6 +155,20 @@ template void scatter_add<uint8_t>(Cpu&, const uint8_t*, const int64_t*, uint8_t
                                    bool);
 template void scatter_add<bf16>(Cpu&, const bf16*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
 
+void put_rows(Cpu&, const void* x, const int64_t* index, void* y, int64_t rows, int64_t picks, size_t row_bytes) {
+  const auto* source = static_cast<const char*>(x);
+  auto* target = static_cast<char*>(y);
+  // Each worker owns a range of target rows, and writes them in the order of the picks.
+  const int64_t owners = std::min<int64_t>(rows, threads());
+#pragma omp parallel for schedule(static) if (picks * int64_t(row_bytes) > 4 * kParallelGrain)
+  for (int64_t o = 0; o < owners; ++o) {
+    const int64_t first = rows * o / owners, end = rows * (o + 1) / owners;
+    for (int64_t k = 0; k < picks; ++k)
+      if (index[k] >= first && index[k] < end)
+        std::memcpy(target + size_t(index[k]) * row_bytes, source + size_t(k) * row_bytes, row_bytes);
+  }
+}
+
 int64_t find_out_of_range(Cpu&, const int64_t* index, int64_t n, int64_t limit) {
   for (int64_t k = 0; k < n; ++k)
     if (index[k] < 0 || index[k] >= limit) return k;

@@ -5,6 +5,7 @@
 //   gather        each row in units of up to 16 bytes
 //   scatter_add   without atomics: the picks of one row are chained in their order (next[], head[]), and the threads of
 //                 the first pick add the chain up
+//   put_rows      the same chains: the last pick of a row moves it, in units of up to 16 bytes
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/index.h>
 #include <fovea/kernels/strided_box.h>
@@ -225,6 +226,37 @@ template void scatter_add<int64_t>(Cuda&, const int64_t*, const int64_t*, int64_
                                    bool);
 template void scatter_add<uint8_t>(Cuda&, const uint8_t*, const int64_t*, uint8_t*, int64_t, int64_t, int64_t, int64_t,
                                    bool);
+
+template <class E>
+struct PutBody {
+  static constexpr int kN = 1;
+  const E* x;
+  const int64_t* index;
+  const int32_t* next;
+  E* y;
+  Divisor by_units;
+  int64_t units;
+  template <int>
+  __device__ void run(int64_t i) const {
+    const Division at = by_units.divide(i);
+    if (next[at.quotient] < 0) y[index[at.quotient] * units + at.remainder] = x[i];
+  }
+};
+void put_rows(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t, int64_t picks, size_t row_bytes) {
+  if (picks * int64_t(row_bytes) == 0) return;
+  DeviceScratch scratch(ctx);
+  auto* next = scratch.take<int32_t>(size_t(picks));
+  auto* head = scratch.take<uint8_t>(size_t(picks));
+  launch(ctx, link_picks, unsigned(ceil_div<int64_t>(picks, kLinkThreads / kWarp)), kLinkThreads, 0, index, next, head,
+         1, picks, picks);
+  const size_t together = row_bytes | reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(y) | 16;
+  with_unit(together & -together, [&](auto unit) {
+    using E = decltype(unit);
+    const int64_t units = int64_t(row_bytes / sizeof(E));
+    for_each(ctx, PutBody<E>{static_cast<const E*>(x), index, next, static_cast<E*>(y), units, units}, picks * units,
+             false);
+  });
+}
 
 struct OneHotBody {
   static constexpr int kN = 4;

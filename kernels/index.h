@@ -44,6 +44,11 @@ template <class T>
 void scatter_add(Cuda&, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
                  int64_t picks, int64_t cols, bool index_per_batch);
 
+// y[index[k]] = x[k] for rows of `row_bytes` bytes, x [picks] and y [rows] of them; of equal indices the last k counts.
+//                                                                        reads and writes picks rows
+void put_rows(Cpu&, const void* x, const int64_t* index, void* y, int64_t rows, int64_t picks, size_t row_bytes);
+void put_rows(Cuda&, const void* x, const int64_t* index, void* y, int64_t rows, int64_t picks, size_t row_bytes);
+
 // The first k with index[k] outside [0, limit), or -1. On a device index_check.h does this.             reads n
 int64_t find_out_of_range(Cpu&, const int64_t* index, int64_t n, int64_t limit);
 

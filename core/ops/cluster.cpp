@@ -5,6 +5,7 @@
 #include <fovea/core/dispatch.h>
 #include <fovea/kernels/kmeans.h>
 #include <fovea/kernels/sinkhorn.h>
+#include <fovea/kernels/topk.h>
 
 namespace fovea {
 
@@ -18,6 +19,22 @@ Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations) {
     kernels::sinkhorn(ctx, {scores.size(0), scores.size(1), epsilon, iterations}, scores.data<T>(), codes.data<T>());
   });
   return codes;
+}
+
+Tensor nearest_rows(const Tensor& x, const Tensor& rows) {
+  check(x.rank() == 2 && rows.rank() == 2 && rows.size(0) > 0 && rows.size(1) == x.size(1) &&
+            rows.dtype() == x.dtype() && rows.device() == x.device(),
+        "nearest_rows: want x [N, D] and rows [K, D] of one dtype and device with K of at least 1, got {} {} on {} and "
+        "{} {} on {}",
+        name_of(x.dtype()), x.shape(), x.device(), name_of(rows.dtype()), rows.shape(), rows.device());
+  Tensor index = Tensor::empty({x.size(0)}, Dtype::i64, x.device());
+  dispatch_float(x, "nearest_rows", [&]<class T>(auto& ctx) {
+    using Acc = kernels::accumulator_t<T>;
+    Tensor values = Tensor::empty(index.shape(), dtype_of<Acc>, x.device());
+    kernels::topk(ctx, {.queries = x.size(0), .rows = rows.size(0), .dim = x.size(1), .k = 1}, x.data<T>(),
+                  rows.data<T>(), values.data<Acc>(), index.data<int64_t>());
+  });
+  return index;
 }
 
 static kernels::KMeans kmeans_shape(const char* op, const Tensor& x, const Tensor& centres) {

@@ -11,6 +11,10 @@ namespace fovea {
 // kernels/sinkhorn.h for what more than 80 epsilon apart means.
 Tensor sinkhorn(const Tensor& scores, double epsilon = 0.05, int iterations = 3);
 
+// For each row of x [N, D] the row of `rows` [K, D], K at least 1, with the largest dot product (the cosine for rows of
+// length 1): i64 [N], the first of equal ones, -1 for rows with NaN. The similarities are never written.
+Tensor nearest_rows(const Tensor& x, const Tensor& rows);
+
 // k-means on x [N, D] with centres [K, D] of the same dtype: the nearest centre of each row, i64 [N] (the lower number
 // of equally near ones; -1 for rows with NaN), and the centres after the rows have been assigned: the means of theirs,
 // or what they were where they have none.

@@ -297,13 +297,13 @@ Tensor dcl(const Tensor& z0, const Tensor& z1, double temperature, const Tensor&
 
 Tensor info_nce(const Tensor& query, const Tensor& key, const Tensor& queue, double temperature) {
   check_rows("info_nce", query, key, 1);
-  check(queue.rank() == 2 && queue.size(0) > 0 && queue.size(1) == query.size(1) && queue.dtype() == query.dtype() &&
+  check(queue.rank() == 2 && queue.size(0) > 0 && queue.size(1) == query.size(1) && is_float(queue.dtype()) &&
             queue.device() == query.device(),
-        "info_nce: want a queue [K, {}] of {} on {} with K of at least 1, got {} {} on {}", query.size(1),
-        name_of(query.dtype()), query.device(), name_of(queue.dtype()), queue.shape(), queue.device());
+        "info_nce: want a queue [K, {}] of a floating dtype on {} with K of at least 1, got {} {} on {}", query.size(1),
+        query.device(), name_of(queue.dtype()), queue.shape(), queue.device());
   check(temperature > 0, "info_nce: want a temperature above 0, got {}", temperature);
   kernels::InfoNce shape{query.size(0), queue.size(0), query.size(1), temperature};
-  Tensor q = query.detach(), k = key.detach(), negatives = queue.detach();
+  Tensor q = query.detach(), k = key.detach(), negatives = queue.detach().to(q.dtype());
   Tensor loss = Tensor::empty({}, loss_dtype(q.dtype()), q.device());
   Tensor lse = Tensor::empty({shape.queries}, loss.dtype(), q.device());
   dispatch_float(q, "info_nce", [&]<class T>(auto& ctx) {

@@ -44,7 +44,7 @@ Tensor dcl(const Tensor& z0, const Tensor& z1, double temperature, const Tensor&
 
 // InfoNCE against a queue (MoCo, He et al., 2020): query and key [N, D], queue [K, D]. Mean over the queries of
 // -log softmax over its key and the K rows of the queue of cos / temperature, at the key. Rows are l2-normalised
-// inside. No gradient for the queue.
+// inside. No gradient for the queue, which may be of another floating dtype and is then read in the query's.
 Tensor info_nce(const Tensor& query, const Tensor& key, const Tensor& queue, double temperature);
 
 // CLIP (Radford et al., 2021): image and text [N, D], row i of one matching row i of the other. The mean of the

@@ -372,6 +372,21 @@ Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows) {
                 [checked](const Node&, const Tensor& dy) -> Grads { return {gather_rows(dy, checked)}; });
 }
 
+Tensor index_copy(Tensor x, const Tensor& index, const Tensor& rows) {
+  check(x.rank() >= 1 && index.rank() == 1 && rows.shape() == with_rows_of(index.shape(), x, 1) &&
+            rows.dtype() == x.dtype() && rows.device() == x.device(),
+        "index_copy: want an index [K] and K rows like those of {} {} on {}, got {} and {} {} on {}",
+        name_of(x.dtype()), x.shape(), x.device(), index.shape(), name_of(rows.dtype()), rows.shape(), rows.device());
+  Tensor checked = checked_index("index_copy", x, index, x.size(0));
+  Tensor y = own_memory(std::move(x));
+  if (y.numel() == 0) return y;
+  dispatch(y.device(), [&](auto& ctx) {
+    kernels::put_rows(ctx, rows.raw(), checked.data<int64_t>(), y.raw(), y.size(0), index.numel(),
+                      y.bytes() / size_t(y.size(0)));
+  });
+  return y;
+}
+
 Tensor gather_tokens(const Tensor& x, const Tensor& index) {
   check(x.rank() >= 2 && index.rank() == 2 && index.shape()[0] == x.shape()[0],
         "gather_tokens: want tokens [N, T, ...] and an index [N, K], got {} and {}", x.shape(), index.shape());

@@ -37,6 +37,10 @@ Tensor gather_rows(const Tensor& x, const Tensor& index);
 // zeros [rows, ...] with out[index[i]] += x[i]; indices may repeat and are added in order, so the result is
 // deterministic.
 Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows);
+// x with rows[i] in place of its row index[i], as torch.index_copy along dimension 0; of equal indices the last counts.
+// For buffers: no gradient flows. An x that is given away (std::move) is changed where it lies if nobody else can see
+// its memory.
+Tensor index_copy(Tensor x, const Tensor& index, const Tensor& rows);
 // Batched rows: x [N, T, ...], index i64 [N, K] -> [N, K, ...]. MAE's token selection.
 Tensor gather_tokens(const Tensor& x, const Tensor& index);
 // One element a row: x [N, C], index i64 [N] -> [N].

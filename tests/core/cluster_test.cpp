@@ -35,6 +35,19 @@ TEST_CASE("Sinkhorn's codes sum to 1 for every sample, also where one sample sco
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), 0), Catch::Contains("epsilon"));
 }
 
+TEST_CASE("the nearest row is the one with the largest dot product, the first of equal ones", "[core][cluster]") {
+  Tensor rows = Tensor::from<float>({4, 2}, {1, 0, 0, 1, 0, 1, -1, 0});
+  Tensor x = Tensor::from<float>({4, 2}, {.1f, 3, 2, -1, -1, -.5f, NAN, 0});
+  CHECK(nearest_rows(x, rows).to_vector<int64_t>() == std::vector<int64_t>{1, 0, 3, -1});
+  Generator generator(4);
+  Tensor bank = normalize(randn({300, 17}, generator));
+  CHECK(nearest_rows(bank.slice(40, 90), bank).to_vector<int64_t>() ==
+        (argmax(matmul(bank.slice(40, 90), bank, {.transpose_b = true}))).to_vector<int64_t>());
+  CHECK(nearest_rows(bank, bank).to_vector<int64_t>() == Tensor::arange(300).to_vector<int64_t>());
+  CHECK(nearest_rows(bank.slice(0, 0), bank).shape() == Shape{0});
+  CHECK_THROWS_WITH(nearest_rows(bank, rows), Catch::Contains("[4, 2]"));
+}
+
 TEST_CASE("k-means finds the clusters of separated points and leaves empty centres alone", "[core][cluster]") {
   Generator generator(2);
   Tensor around = Tensor::from<float>({3, 2}, {0, 0, 10, 0, 0, 10});

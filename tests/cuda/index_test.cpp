@@ -59,6 +59,24 @@ TEMPLATE_TEST_CASE("copies on the device: runs, transposes, steps, repeats, noth
   }
 }
 
+TEST_CASE("rows of any size are put in their places on the device, the last of equal ones", "[cuda][index]") {
+  const int64_t rows = 23;
+  for (int64_t picks : {0, 1, 7, 67})
+    for (int64_t row_bytes : {1, 12, 16, 100})
+      for (int64_t offset : {0, 1, 4}) {
+        INFO(picks << " rows of " << row_bytes << " bytes, offset " << offset);
+        const std::vector<uint8_t> x = counted<uint8_t>(picks * row_bytes);
+        std::vector<int64_t> index;
+        for (int64_t k = 0; k < picks; ++k) index.push_back(k * k % rows);
+        std::vector<uint8_t> y(size_t(rows * row_bytes), uint8_t(7));
+        OnDevice<uint8_t> x_there(x, offset), y_there(y, offset);
+        OnDevice<int64_t> index_there(index);
+        put_rows(cpu(), x.data(), index.data(), y.data(), rows, picks, size_t(row_bytes));
+        put_rows(cuda(0), x_there.data(), index_there.data(), y_there.data(), rows, picks, size_t(row_bytes));
+        CHECK(y_there.host() == y);
+      }
+}
+
 TEST_CASE("rows of any size are gathered on the device", "[cuda][index]") {
   const int64_t batch = 3, rows = 5, picks = 7;
   for (int64_t row_bytes : {1, 2, 12, 16, 40, 48, 100})

@@ -49,3 +49,39 @@ TEST_CASE("InfoNCE's queue has no gradient, and its order does not matter", "[lo
   CHECK(info_nce(q.to(Dtype::bf16), k.to(Dtype::bf16), queue.to(Dtype::bf16), 0.2).item() ==
         Approx(loss.item()).margin(0.02));
 }
+
+TEST_CASE("InfoNCE reads a queue of another dtype in the query's", "[losses][contrastive]") {
+  Tensor q = randn({5, 4}).to(Dtype::bf16), k = randn({5, 4}).to(Dtype::bf16), queue = randn({17, 4});
+  CHECK(info_nce(q, k, queue, 0.2).item() == info_nce(q, k, queue.to(Dtype::bf16), 0.2).item());
+  CHECK(info_nce(q, k, queue, 0.2).dtype() == Dtype::f32);
+  CHECK_THROWS_WITH(info_nce(q, k, randn({17, 3}), 0.2), Catch::Contains("[17, 3]"));
+}
+
+TEST_CASE("InfoNCE within the batch gives the losses that are known", "[losses][contrastive]") {
+  auto moco_v3 = [](double t) { return 2 * (2 * t * info_nce(eye(2), eye(2), t).item()); };
+  CHECK(moco_v3(0.2) == Approx(0.00537228).epsilon(1e-4));
+  CHECK(moco_v3(1) == Approx(1.25304675).epsilon(1e-6));
+  CHECK(info_nce(eye(2), eye(2), 0.1).item() == Approx(4.53989e-5).epsilon(1e-3));  // NNCLR
+  CHECK(info_nce(Tensor::ones({5, 3}), Tensor::ones({5, 3}), 0.1).item() == Approx(std::log(5.0)));
+}
+
+TEST_CASE("InfoNCE within the batch equals cross entropy over the similarities", "[losses][contrastive]") {
+  for (auto [n, d] : {std::pair<int64_t, int64_t>{1, 3}, {7, 5}, {33, 17}}) {
+    Tensor q = randn({n, d}).to(Dtype::f64).set_requires_grad(), k = randn({n, d}).to(Dtype::f64).set_requires_grad();
+    Tensor q2 = q.detach().clone().set_requires_grad(), k2 = k.detach().clone().set_requires_grad();
+    Tensor loss = info_nce(q, k, 0.3);
+    Tensor wanted = cross_entropy(matmul(normalize(q2), normalize(k2), {.transpose_b = true}) / 0.3, Tensor::arange(n));
+    CHECK(loss.item() == Approx(wanted.item()).margin(1e-12));
+    loss.backward();
+    wanted.backward();
+    CHECK(relative_error(q.grad(), q2.grad()) < 1e-12);
+    CHECK(relative_error(k.grad(), k2.grad()) < 1e-12);
+  }
+}
+
+TEST_CASE("InfoNCE within the batch is a loss of cosines", "[losses][contrastive]") {
+  // Of the sum of both directions, the views' order does not matter.
+  expect_loss_of_cosines([](const Tensor& a, const Tensor& b) { return info_nce(a, b, 0.3) + info_nce(b, a, 0.3); });
+  CHECK_THROWS_WITH(info_nce(randn({4, 3}), randn({5, 3}), 0.5), Catch::Contains("[5, 3]"));
+  CHECK_THROWS_WITH(info_nce(randn({4, 3}), randn({4, 3}), 0), Catch::Contains("temperature"));
+}

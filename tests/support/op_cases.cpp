@@ -160,15 +160,16 @@ std::vector<OpCase> low_rank_cases();
 std::vector<OpCase> attention_cases();
 std::vector<OpCase> siamese_cases();
 std::vector<OpCase> contrastive_cases();
+std::vector<OpCase> queues_cases();
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
     const std::vector<std::vector<OpCase>> families = {
-        attention_cases(),  loss_cases(),        low_rank_cases(),      linear_cases(),
-        arith_cases(),      activation_cases(),  reduce_cases(),        shape_cases(),
-        conv_cases(),       norm_cases(),        pool_cases(),          siamese_cases(),
-        multi_crop_cases(), contrastive_cases(), decorrelation_cases(), linalg_cases(),
+        attention_cases(),  loss_cases(),    low_rank_cases(),   linear_cases(),      arith_cases(),
+        activation_cases(), reduce_cases(),  shape_cases(),      conv_cases(),        norm_cases(),
+        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(), decorrelation_cases(),
+        linalg_cases(),     queues_cases(),
     };
     for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
     return rows;
