@@ -1,6 +1,8 @@
 #include <fovea/data/views.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include <fovea/core/check.h>
 
@@ -138,6 +140,37 @@ Views mocov1_views(int size) {
                    .blur = 0,
                    .gray_before_jitter = true},
                   2);
+}
+
+static View jigsaw_view(const Recipe& patch) {
+  constexpr int kSide = 3;
+  const int cell = patch.size + std::max(1, patch.size / 3), whole = kSide * cell;
+  return View(kSide * patch.size, [=](const Source& source, Rng& rng) {
+    const RandomResizedCrop crop{.size = whole, .scale = {0.6f, 1}};
+    const Source picture(crop(source, rng));
+    std::array<int, kSide * kSide> order;
+    std::iota(order.begin(), order.end(), 0);
+    for (int i = int(order.size()) - 1; i > 0; --i) std::swap(order[size_t(i)], order[size_t(rng.integer(0, i + 1))]);
+    Image jigsaw(kSide * patch.size, kSide * patch.size);
+    for (int i = 0; i < int(order.size()); ++i) {
+      ViewPlan plan = draw_view(patch, whole, whole, rng);
+      const int from = order[size_t(i)], slack = cell - patch.size;
+      plan.rect = {from % kSide * cell + int(rng.integer(0, slack + 1)),
+                   from / kSide * cell + int(rng.integer(0, slack + 1)), patch.size, patch.size};
+      const Image piece = make_view(plan, patch.size, picture);
+      for (int y = 0; y < patch.size; ++y)
+        std::copy_n(piece.row(y), patch.size * Image::kChannels,
+                    jigsaw.at(i % kSide * patch.size, i / kSide * patch.size + y));
+    }
+    return jigsaw;
+  });
+}
+
+Views pirl_views(int size, float strength) {
+  Recipe image{.size = size, .jitter = {0.4f * strength, 0.4f * strength, 0.4f * strength, 0.2f * strength}, .blur = 0};
+  Recipe patch = image;
+  patch.size = std::max(1, (2 * size + 3) / 7);
+  return Views({image, jigsaw_view(patch)});
 }
 
 Views swav_views(int global_size, int local_size, float strength, int locals) {

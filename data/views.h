@@ -100,6 +100,10 @@ Views byol_views(int size, float min_scale = 0.08f);
 Views simsiam_views(int size, int count = 2);
 // MoCo v1 (He et al., 2019) and instance discrimination, in the order of the papers' code: crop, gray, jitter, flip.
 Views mocov1_views(int size);
+// PIRL (Misra & van der Maaten, 2019), jitter times strength: the image (size), and a jigsaw of it. For the jigsaw a
+// crop (.6, 1) is cut into 3 x 3 cells; of each a random square of 3/4 of its side, 2/7 of `size` (64 pixels of 224),
+// is augmented by itself, and the nine are laid out as one picture in random order. Jigsaws are made on the CPU.
+Views pirl_views(int size, float strength = 1);
 // SwAV (Caron et al., 2020): 2 x global + 6 x local; strength as for simclr_views.
 Views swav_views(int global_size, int local_size, float strength = 0.5f, int locals = 6);
 // DINO (Caron et al., 2021): bicubic; globals differ in blur and solarisation. Official: 224, 96, 8 locals.

@@ -37,4 +37,9 @@ nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last, Gener
   return make_head(layers, generator);
 }
 
+nn::Sequential plain_head(int64_t in, int64_t hidden, int64_t out, Generator& generator) {
+  if (hidden == 0) return make_head({{.in = in, .out = out}}, generator);
+  return make_head({{.in = in, .out = hidden, .relu = true}, {.in = hidden, .out = out}}, generator);
+}
+
 }  // namespace fovea::models

@@ -27,5 +27,7 @@ nn::Sequential make_head(const std::vector<HeadLayer>& layers, Generator& genera
 enum class LastNorm { none, batch_norm, batch_norm_without_affine };
 nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last = LastNorm::none,
                         Generator& generator = default_generator());
+// A head without norms: Linear-ReLU-Linear, or one Linear if hidden is 0.
+nn::Sequential plain_head(int64_t in, int64_t hidden, int64_t out, Generator& generator = default_generator());
 
 }  // namespace fovea::models

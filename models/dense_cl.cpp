@@ -1,0 +1,46 @@
+#include <fovea/models/dense_cl.h>
+
+namespace fovea::models {
+
+DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, Generator& generator)
+    : backbone(std::move(network)) {
+  const int64_t features = backbone.features(), wide = hidden > 0 ? hidden : features;
+  projector = plain_head(features, wide, out, generator);
+  dense_projector = plain_head(features, wide, out, generator);
+}
+
+DenseFeatures DenseEncoder::operator()(const Tensor& x) {
+  DenseFeatures out;
+  out.map = backbone.feature_map(x);
+  out.pooled = global_avg_pool(out.map);
+  out.global = projector(out.pooled);
+  out.dense = dense_projector(out.map);
+  return out;
+}
+
+void DenseEncoder::visit(nn::Visitor& v) {
+  v("backbone", backbone);
+  v("projector", projector);
+  v("dense_projector", dense_projector);
+}
+
+DenseCl::DenseCl(Backbone network, int64_t negatives, int64_t out, int64_t hidden, Generator& generator)
+    : query(std::move(network), hidden, out, generator),
+      key(query),
+      queue(negatives, out, generator),
+      dense_queue(negatives, out, generator) {}
+
+void DenseCl::remember(const DenseFeatures& keys) {
+  NoGrad no_grad;
+  queue.push(normalize(keys.global));
+  dense_queue.push(normalize(global_avg_pool(keys.dense)));
+}
+
+void DenseCl::visit(nn::Visitor& v) {
+  v("query", query);
+  v("key", key);
+  v("queue", queue);
+  v("dense_queue", dense_queue);
+}
+
+}  // namespace fovea::models

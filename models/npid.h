@@ -1,0 +1,25 @@
+#pragma once
+
+#include <fovea/models/encoder.h>
+#include <fovea/models/heads.h>
+#include <fovea/models/memory.h>
+#include <fovea/models/resnet.h>
+
+namespace fovea::models {
+
+// Instance discrimination with a memory bank (Wu et al., 2018, arXiv:1805.01978): every image is a class of its own,
+// and the class weights are past features of the images. Train on losses::InstanceNce or losses::instance_softmax of
+// model(x) against the bank, then bank.update(index, model(x)). Features are not normalised.
+struct Npid : Encoder {
+  MemoryBank bank;
+
+  // For a dataset of `images`; the head is one Linear.
+  Npid(Backbone network, int64_t images, int64_t out = 128, Generator& generator = default_generator())
+      : Encoder(std::move(network)), bank(images, out, generator) {
+    projector = make_head({{.in = backbone.features(), .out = out}}, generator);
+  }
+  void visit(nn::Visitor& v) override { Encoder::visit(v), v("bank", bank); }
+  std::string describe() const override { return "Npid"; }
+};
+
+}  // namespace fovea::models
