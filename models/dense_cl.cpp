@@ -9,13 +9,8 @@ DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, Genera
   dense_projector = plain_head(features, wide, out, generator);
 }
 
-DenseFeatures DenseEncoder::operator()(const Tensor& x) {
-  DenseFeatures out;
-  out.map = backbone.feature_map(x);
-  out.pooled = global_avg_pool(out.map);
-  out.global = projector(out.pooled);
-  out.dense = dense_projector(out.map);
-  return out;
+DenseFeatures DenseEncoder::heads(const Tensor& map) {
+  return {map, projector(global_avg_pool(map)), dense_projector(map)};
 }
 
 void DenseEncoder::visit(nn::Visitor& v) {

@@ -11,7 +11,6 @@ namespace fovea::models {
 // What DenseCL's network makes of images [N, H, W, C].
 struct DenseFeatures {
   Tensor map;     // the backbone's last, [N, h, w, features]
-  Tensor pooled;  // [N, features]
   Tensor global;  // [N, out], not normalised
   Tensor dense;   // [N, h, w, out], not normalised
 };
@@ -23,7 +22,9 @@ struct DenseEncoder : nn::Module {
   nn::Sequential projector, dense_projector;
 
   DenseEncoder(Backbone network, int64_t hidden, int64_t out, Generator& generator);
-  DenseFeatures operator()(const Tensor& x);
+  DenseFeatures operator()(const Tensor& x) { return heads(backbone.feature_map(x)); }
+  // What the heads make of the backbone's map.
+  DenseFeatures heads(const Tensor& map);
   void visit(nn::Visitor& v) override;
   std::string describe() const override { return "DenseEncoder"; }
 };

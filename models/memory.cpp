@@ -45,6 +45,10 @@ MemoryBank::MemoryBank(int64_t images, int64_t dim, Generator& generator) {
   rows_ = uniform({images, dim}, -bound, bound, generator);
 }
 
+Tensor MemoryBank::sample(int64_t k, Generator& generator) const {
+  return at(randint(0, size(), {k}, generator).to(rows_.value.device()));
+}
+
 void MemoryBank::update(const Tensor& index, const Tensor& values, double momentum) {
   check(momentum >= 0 && momentum <= 1, "MemoryBank: want a momentum in [0, 1], got {}", momentum);
   NoGrad no_grad;

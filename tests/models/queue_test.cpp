@@ -153,6 +153,16 @@ TEST_CASE("a memory bank is written where it lies unless somebody holds its rows
   CHECK(gradient(true) == wanted);
 }
 
+TEST_CASE("a memory bank gives rows of images drawn at random", "[models][memory]") {
+  models::MemoryBank bank(5, 3);
+  Generator generator(2), same(2);
+  Tensor drawn = bank.sample(400, generator), index = randint(0, 5, {400}, same);
+  CHECK(values(drawn) == values(bank.at(index)));
+  std::vector<int> seen(5);
+  for (int64_t i : index.to_vector<int64_t>()) ++seen[size_t(i)];
+  for (int times : seen) CHECK(times > 40);
+}
+
 TEST_CASE("a memory bank starts with rows of about length 1", "[models][memory]") {
   Generator generator(1);
   models::MemoryBank bank(400, 128, generator);

@@ -81,7 +81,8 @@ Method pirl() {
   return {model, [model](const data::Batch& batch, int64_t step) {
             Tensor v = (*model)(batch.groups[0]), w = model->jigsaw(batch.groups[1]);
             Tensor positive = model->bank.at(batch.index), negative = noise(model->bank, step);
-            Tensor out = 0.5 * model->loss(v, positive, negative) + 0.5 * model->loss(w, positive, negative);
+            Tensor first = model->loss(v, positive, negative);  // Z is guessed from the images
+            Tensor out = 0.5 * first + 0.5 * model->loss(w, positive, negative);
             model->bank.update(batch.index, v);
             return out;
           }};
