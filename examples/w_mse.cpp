@@ -6,6 +6,8 @@
 //   bin/w_mse --preset imagenette-table --data imagefolder:DIR               ResNet-18 at 128 pixels, for a GPU
 //
 // Defaults are the paper's for CIFAR-10 but for the schedule, a cosine here. docs/methods/w_mse.md tells the rest.
+#include <algorithm>
+
 #include <fovea/losses/w_mse.h>
 #include <fovea/models/w_mse.h>
 
@@ -18,14 +20,14 @@ int main(int argc, char** argv) {
                               .title = "W-MSE",
                               .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
                               .presets = {{"imagenette-table",
-                                           "--epochs 800 --batch 256 --embedding 64 --group 128 --optimizer sgd "
+                                           "--epochs 800 --batch 256 --optimizer sgd "
                                            "--lr 0.06 --weight-decay 5e-4 --decay-all"},
-                                          {"short", "--batch 128 --embedding 32 --group 128 --lr 0.003"}}};
-  int embedding = 64, group = 128, iterations = 1, count = 2;
+                                          {"short", "--batch 128 --embedding 32 --lr 0.003"}}};
+  int embedding = 0, group = 0, iterations = 1, count = 2;
   float eps = 0;
   const std::vector<examples::Flag> flags = {
-      {"--embedding", "dimensions that are whitened", &embedding, 1, 1 << 20},
-      {"--group", "images that are whitened together: divides --batch, at least twice --embedding", &group, 2, 1 << 20},
+      {"--embedding", "dimensions that are whitened; 0: half the group, 64 at most", &embedding, 0, 1 << 20},
+      {"--group", "images that are whitened together, a divisor of --batch; 0: all, 128 at most", &group, 0, 1 << 20},
       {"--iterations", "draws of groups a step", &iterations, 1, 1000},
       {"--view-count", "views of an image", &count, 2, 100},
       {"--eps", "shrinks covariances towards the identity", &eps, 0, 1}};
@@ -40,11 +42,12 @@ int main(int argc, char** argv) {
         recipe.filter = data::Filter::bicubic;
       });
     });
-    models::WMse model(training.backbone(), embedding);
+    const int64_t together = group > 0 ? group : std::min(options.batch, 128);
+    models::WMse model(training.backbone(), embedding > 0 ? embedding : std::min<int64_t>(together / 2, 64));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor z = model.projector(run.features(model.backbone, batch.groups[0]));  // [V N, 64], one view after another
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
-      return losses::w_mse(z, {.views = count, .group = group, .iterations = iterations, .eps = eps});
+      return losses::w_mse(z, {.views = count, .group = together, .iterations = iterations, .eps = eps});
     });
   });
 }
