@@ -1,7 +1,9 @@
 #include <fovea/losses/negative_cosine.h>
+#include <fovea/losses/smog.h>
 #include <fovea/losses/tico.h>
 #include <fovea/models/byol.h>
 #include <fovea/models/fastsiam.h>
+#include <fovea/models/smog.h>
 #include <fovea/models/tico.h>
 #include <fovea/models/with_loss.h>
 
@@ -54,10 +56,22 @@ Method tico() {
   return {model, loss, &model->target, "online."};
 }
 
+Method smog() {
+  auto model = std::make_shared<models::WithLoss<models::Smog, losses::Smog>>(
+      models::Smog(tiny_backbone(), 8, 12, 24), losses::Smog({.groups = 5, .features = 8}));
+  auto loss = [model](const data::Batch& batch, int64_t step) {
+    Tensor e0 = model->online(batch.views[size_t(step % 2)]), e1 = model->target(batch.views[size_t(1 - step % 2)]);
+    Tensor value = model->loss(model->predictor(e0), e0, e1);
+    model->recent.push(e0);
+    return value;
+  };
+  return {model, loss, &model->target, "online."};
+}
+
 }  // namespace
 
 std::vector<MethodCase> siamese_methods() {
-  return {{"byol", byol}, {"simsiam", simsiam}, {"fastsiam", fastsiam}, {"tico", tico}};
+  return {{"byol", byol}, {"simsiam", simsiam}, {"fastsiam", fastsiam}, {"tico", tico}, {"smog", smog}};
 }
 
 }  // namespace fovea::testing
