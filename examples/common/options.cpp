@@ -106,6 +106,7 @@ std::vector<Flag> training_flags(Options& o) {
        &o.views},
       {"--strength", "factor on their colour jitter", &o.strength, 0, 10},
       {"--min-scale", "smallest global crop, as a share of the image's area (0: theirs)", &o.min_scale, 0, 1},
+      {"--local-scale", "largest local crop, as a share of the image's area (0: theirs)", &o.local_scale, 0, 1},
       {"--blur", "factor on their blur's probability (below 0: 1 for images above 64 pixels, else 0)", &o.blur, -1, 10},
       {"--micro-batch", "images that pass through the network at once, to save memory (0: all)", &o.micro_batch, 0,
        kMany},

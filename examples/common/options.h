@@ -30,6 +30,7 @@ struct Options {
   std::string views = "simclr";  // whose augmentations (data/views.h)
   float strength = 1;            // factor on their colour jitter
   float min_scale = 0;           // smallest global crop, as a share of the image's area; 0: theirs
+  float local_scale = 0;         // largest local crop of multi-crop views; 0: theirs
   float blur = -1;               // factor on their blur's probability; below 0: 1, but 0 for images up to 64 pixels
   int micro_batch = 0;           // images that pass through the network at once; 0: all
   bool online_probe = false;

@@ -39,6 +39,8 @@ data::Views make_views(const Options& options, int size) {
     jitter.hue = std::min(jitter.hue, 0.5f);
     recipe.blur = std::min(1.0f, recipe.blur * blur);
     if (options.min_scale > 0 && recipe.size == size) recipe.scale.low = options.min_scale;
+    if (options.local_scale > 0 && recipe.size < size)
+      recipe.scale = {std::min(recipe.scale.low, options.local_scale), options.local_scale};
   });
 }
 

@@ -7,13 +7,14 @@ namespace fovea::testing {
 
 std::vector<MethodCase> contrastive_methods();
 std::vector<MethodCase> linalg_methods();
+std::vector<MethodCase> multi_crop_methods();
 std::vector<MethodCase> queues_methods();
 std::vector<MethodCase> siamese_methods();
 
 const std::vector<MethodCase>& method_cases() {
   static const std::vector<MethodCase> cases = [] {
     std::vector<MethodCase> all;
-    for (auto family : {contrastive_methods, linalg_methods, siamese_methods, queues_methods})
+    for (auto family : {contrastive_methods, linalg_methods, multi_crop_methods, queues_methods, siamese_methods})
       for (MethodCase& row : family()) all.push_back(std::move(row));
     return all;
   }();
