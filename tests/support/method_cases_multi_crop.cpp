@@ -3,6 +3,7 @@
 #include <fovea/models/dino.h>
 #include <fovea/models/multi_crop.h>
 #include <fovea/models/swav.h>
+#include <fovea/models/swav_queue.h>
 #include <fovea/models/with_loss.h>
 
 #include "support/method_cases.h"
@@ -22,6 +23,17 @@ Method swav() {
           }};
 }
 
+Method swav_queue() {
+  auto model = std::make_shared<models::SwavQueue>(tiny_backbone(), 20, kSwav);
+  return {model, [model](const data::Batch& batch, int64_t) {
+            model->prototypes.normalize_();
+            Tensor z = normalize(model->projector(models::multi_crop(model->backbone, batch.groups)));
+            Tensor loss = losses::swav(model->prototypes(z), int64_t(batch.views.size()), model->queued());
+            model->remember(z, batch.size());
+            return loss;
+          }};
+}
+
 Method dino() {
   auto model = std::make_shared<models::WithLoss<models::Dino, losses::Dino>>(
       models::Dino(tiny_backbone(), {.outputs = 10, .hidden = 12, .bottleneck = 8}), losses::Dino(10));
@@ -35,7 +47,7 @@ Method dino() {
 }  // namespace
 
 std::vector<MethodCase> multi_crop_methods() {
-  return {{"swav", swav}, {"dino", dino}};
+  return {{"swav", swav}, {"swav_queue", swav_queue}, {"dino", dino}};
 }
 
 }  // namespace fovea::testing
