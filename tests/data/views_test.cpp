@@ -1,5 +1,8 @@
 #include <fovea/data/views.h>
 
+#include <algorithm>
+#include <set>
+
 #include <fovea/data/synthetic.h>
 
 #include "support/catch.h"
@@ -27,6 +30,8 @@ TEST_CASE("the presets have the views of the papers", "[data][views]") {
   CHECK(sizes(byol_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(simsiam_views(24, 4)) == std::vector<int>{24, 24, 24, 24});
   CHECK(sizes(mocov1_views(24)) == std::vector<int>{24, 24});
+  CHECK(sizes(pirl_views(224)) == std::vector<int>{224, 192});
+  CHECK(sizes(pirl_views(32)) == std::vector<int>{32, 27});
   CHECK(sizes(smog_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicreg_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicregl_views(24)) == std::vector<int>{24, 24});
@@ -44,9 +49,9 @@ TEST_CASE("the presets have the views of the papers", "[data][views]") {
 TEST_CASE("every preset makes images of its sizes, the same for the same random numbers", "[data][views]") {
   const Source source = synthetic(1, 0, 40)->get(0);
   for (const Views& views :
-       {simclr_views(32), byol_views(24), simsiam_views(20), mocov1_views(24), swav_views(32, 16), dino_views(32, 16),
-        dinov2_views(28, 14), smog_views(24), msn_views(32, 16), vicreg_views(24), vicregl_views(24), mae_views(32),
-        simmim_views(32), test_views(24), probe_views(24)}) {
+       {simclr_views(32), byol_views(24), simsiam_views(20), mocov1_views(24), pirl_views(24), swav_views(32, 16),
+        dino_views(32, 16), dinov2_views(28, 14), smog_views(24), msn_views(32, 16), vicreg_views(24),
+        vicregl_views(24), mae_views(32), simmim_views(32), test_views(24), probe_views(24)}) {
     Rng a(1, 2), b(1, 2), c(1, 3);
     const std::vector<Image> images = views(source, a), again = views(source, b), others = views(source, c);
     REQUIRE(int(images.size()) == views.count());
@@ -118,4 +123,27 @@ TEST_CASE("a cycle of views takes them in turn", "[data][views]") {
   REQUIRE(views.count() == 5);
   CHECK(views.groups() == std::vector<int>{5});
   for (int i = 0; i < 5; ++i) CHECK(views[i].recipe()->solarize == (i % 2 ? 0.2f : 0.0f));
+}
+
+TEST_CASE("a jigsaw shows parts of all nine cells of an image, each once, in any order", "[data][views]") {
+  // Every cell of 30 x 30 pixels has a brightness of its own; without jitter and at a crop of nearly everything, so do
+  // the patches.
+  Image image(90, 90);
+  for (int y = 0; y < 90; ++y)
+    for (int x = 0; x < 90; ++x) std::fill_n(image.at(x, y), 3, uint8_t(20 + 20 * (y / 30 * 3 + x / 30)));
+  const View jigsaw = pirl_views(70, 0)[1];
+  REQUIRE(jigsaw.size() == 60);
+  std::set<std::vector<int>> orders;
+  int whole = 0;
+  for (uint64_t i = 0; i < 200; ++i) {
+    Rng rng(3, i);
+    const Image made = jigsaw(image, rng);
+    std::vector<int> order;
+    for (int p = 0; p < 9; ++p) order.push_back((made.at(p % 3 * 20 + 10, p / 3 * 20 + 10)[0] - 10) / 20);
+    orders.insert(order);
+    std::sort(order.begin(), order.end());
+    whole += order == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8};
+  }
+  CHECK(orders.size() > 190);
+  CHECK(whole > 100);  // crops (.6, 1): the middles of the nine cells lie in nine cells of the image most of the time
 }

@@ -1,0 +1,56 @@
+#include <fovea/models/dense_cl.h>
+#include <fovea/models/moco.h>
+#include <fovea/models/nnclr.h>
+#include <fovea/models/pirl.h>
+
+#include "support/catch.h"
+#include "support/method_cases.h"
+
+using namespace fovea;
+using namespace fovea::testing;
+
+TEST_CASE("NNCLR's neighbours are the images themselves while the support set holds them", "[models]") {
+  models::Nnclr model(tiny_backbone(), {.hidden = 8, .out = 6, .predictor_hidden = 8, .support = 40});
+  Tensor z = randn({5, 6}).set_requires_grad();
+  model.support.push(normalize(z));
+  Tensor near = model.neighbours(z * 7);
+  CHECK(relative_error(near, normalize(z)) < 1e-6);
+  CHECK_FALSE(near.requires_grad());
+  CHECK(relative_error(model.neighbours(z.to(Dtype::bf16)), normalize(z)) < 1e-6);  // of rounded rows too
+}
+
+TEST_CASE("PIRL's jigsaw is the joined patches, in their order", "[models]") {
+  models::Pirl model(tiny_backbone(), 10, 4);
+  model.eval();
+  Tensor x = randn({2, 12, 12, 3});
+  std::vector<Tensor> joined;
+  for (int64_t i = 0; i < 9; ++i) {
+    Tensor patch = slice(slice(x, 1, i / 3 * 4, i / 3 * 4 + 4), 2, i % 3 * 4, i % 3 * 4 + 4);
+    joined.push_back(model.patch_head(model.backbone(patch)));
+  }
+  CHECK(relative_error(model.jigsaw(x), model.jigsaw_head(concat(joined, 1))) < 1e-5);
+  CHECK_THROWS_WITH(model.jigsaw(randn({2, 13, 12, 3})), Catch::Contains("3 x 3 patches"));
+}
+
+TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer without norm in v2", "[models]") {
+  CHECK(models::Moco(tiny_backbone(), {.hidden = 0, .negatives = 8}).query.projector.str() == R"(Sequential(
+  (0): Linear(in=16, out=128)
+))");
+  CHECK(models::Moco(tiny_backbone(), {.hidden = 32, .out = 8, .negatives = 8}).query.projector.str() == R"(Sequential(
+  (0): Linear(in=16, out=32)
+  (1): ReLU()
+  (2): Linear(in=32, out=8)
+))");
+}
+
+TEST_CASE("DenseCL remembers rows of length 1: global keys and the means of dense ones", "[models]") {
+  models::DenseCl model(tiny_backbone(), 10, 6, 8);
+  models::DenseFeatures keys = model.keys(randn({3, 16, 16, 3}));
+  CHECK(keys.map.shape() == Shape{3, 2, 2, 16});
+  CHECK(keys.global.shape() == Shape{3, 6});
+  CHECK(keys.dense.shape() == Shape{3, 2, 2, 6});
+  CHECK_FALSE(keys.dense.requires_grad());
+  model.remember(keys);
+  CHECK(relative_error(model.queue.rows().slice(0, 3), normalize(keys.global)) < 1e-6);
+  CHECK(relative_error(model.dense_queue.rows().slice(0, 3), normalize(mean(keys.dense, {1, 2}))) < 1e-6);
+}
