@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Runs fovea's methods beside lightly's and prints both columns: the speed of a step, or k-NN accuracy after the same epochs.
+
+    python3 bench/peers/methods.py step  --python VENV/bin/python [--methods simclr,byol] [--docs docs/results.md]
+    python3 bench/peers/methods.py train --python VENV/bin/python --seeds 2 [--docs docs/results.md]
+
+scripts/bench-lightly makes the environment. step: 32 x 32 images, ResNet-18 of width 64, batch 128, f32, 2 threads, data ready in
+memory; lightly's fastest of: as installed, channels-last, compiled. The two run in turns. train: what bin/methods_table and
+lightly_methods.py do; a run of fovea that is finished (in --out) is not repeated.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+METHODS = ("simclr dcl dclw hypersphere directclr barlow_twins vicreg lejepa w_mse mmcr byol simsiam fastsiam tico moco nnclr swav "
+           "dino").split()
+SETTINGS = {"as installed": [], "channels last": ["--channels-last"], "compiled": ["--channels-last", "--compile"]}
+
+
+def lightly(options, mode, method, *more):
+    command = [options.python, os.path.join(HERE, "lightly_methods.py"), mode, method, "--threads", str(options.threads), *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr.strip()}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def fovea(options, method, folder, *more):
+    command = [os.path.join(options.bin, method), "--threads", str(options.threads), "--out", folder, *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr.strip()}")
+
+
+def fovea_step(options, method):
+    folder = os.path.join(options.out, f"step-{method}")
+    fovea(options, method, folder, "--preset", "short", "--data", "synthetic:128", "--width", "64", "--batch", "128", "--steps", "7",
+          "--log-every", "1", "--eval-every", "0", "--workers", "0")
+    with open(os.path.join(folder, "metrics.jsonl")) as lines:
+        times = [line["compute_ms"] for line in map(json.loads, lines) if "compute_ms" in line]
+    return 128 / statistics.median(times[2:]) * 1e3
+
+
+def steps(options):
+    rows = ["| method | fovea images/s | lightly images/s | its setting | ratio |", "|---|---|---|---|---|"]
+    for method in options.methods:
+        ours, theirs = [], {name: [] for name in SETTINGS}
+        for _ in range(options.repeats):
+            ours.append(fovea_step(options, method))
+            for name, flags in SETTINGS.items():
+                theirs[name].append(lightly(options, "step", method, "--width", "64", *flags)["images_per_second"])
+        best = max(theirs, key=lambda name: statistics.median(theirs[name]))
+        mine, peer = statistics.median(ours), statistics.median(theirs[best])
+        rows.append(f"| {method} | {mine:.0f} | {peer:.0f} | {best} | {mine / peer:.2f} |")
+        print(rows[-1], flush=True)
+    return rows
+
+
+def accuracies(options):
+    rows = ["| method | fovea k-NN | lightly k-NN | difference |", "|---|---|---|---|"]
+    same = ["--limit", str(options.limit), "--width", str(options.width), "--epochs", str(options.epochs)]
+    for method in options.methods:
+        ours, theirs = [], []
+        for seed in range(options.seeds):
+            folder = os.path.join(options.out, f"{method}-{seed}")
+            summary = os.path.join(folder, "summary.json")
+            if not os.path.exists(summary):
+                fovea(options, method, folder, "--preset", "short", "--data", "fashion-mnist", "--seed", str(seed), *same)
+            with open(summary) as file:
+                ours.append(json.load(file)["knn_top1"])
+            theirs.append(lightly(options, "train", method, "--seed", str(seed), *same)["knn_top1"])
+        mine, peer = statistics.mean(ours), statistics.mean(theirs)
+        rows.append(f"| {method} | {mine:.4f} | {peer:.4f} | {mine - peer:+.4f} |")
+        print(rows[-1], flush=True)
+    return rows
+
+
+def write(path, mode, rows):
+    begin, end = f"<!-- begin lightly {mode} -->", f"<!-- end lightly {mode} -->"
+    with open(path) as file:
+        page = file.read()
+    if begin not in page or end not in page:
+        sys.exit(f"{path}: want the markers {begin} and {end}")
+    page = page[: page.index(begin) + len(begin)] + "\n" + "\n".join(rows) + "\n" + page[page.index(end):]
+    with open(path + ".tmp", "w") as file:
+        file.write(page)
+    os.replace(path + ".tmp", path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=["step", "train"])
+    parser.add_argument("--python", required=True, help="of the environment with lightly")
+    parser.add_argument("--bin", default=os.path.join(ROOT, "build", "cpu", "bin"))
+    parser.add_argument("--methods", type=lambda text: text.split(","), default=METHODS)
+    parser.add_argument("--out", default=os.path.join(ROOT, "runs", "methods"))
+    parser.add_argument("--docs", help="page whose table is replaced")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="of step")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=10000)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=10)
+    arguments = parser.parse_args()
+    table = (steps if arguments.mode == "step" else accuracies)(arguments)
+    if arguments.docs:
+        write(arguments.docs, arguments.mode, table)
