@@ -19,7 +19,7 @@ namespace {
 
 using namespace attention_tiles;
 
-// Eight lanes a row of [batch, tokens, heads, dim]; delta [batch, heads, tokens].
+// Eight lanes a row of y and dy [batch, tokens, heads, dim], the rows in the order of delta [batch, heads, tokens].
 template <class T>
 __global__ void delta_kernel(const __grid_constant__ Problem p, const T* y, const T* dy, float* delta) {
   constexpr int kLanes = 8;
@@ -28,7 +28,9 @@ __global__ void delta_kernel(const __grid_constant__ Problem p, const T* y, cons
   const int lane = threadIdx.x % kLanes;
   float sum = 0;
   if (row < rows) {
-    y += row * p.s.dim, dy += row * p.s.dim;
+    const int64_t head = row / p.s.tokens, token = row % p.s.tokens;
+    const Rows<const T> results = p.results(y, head), slopes = p.results(dy, head);
+    y = results.first + token * results.stride, dy = slopes.first + token * slopes.stride;
     if (p.packs) {
       for (int64_t d = lane * kPack<T>; d < p.s.dim; d += kLanes * kPack<T>) {
         const auto a = load_pack<kPack<T>>(y + d), b = load_pack<kPack<T>>(dy + d);
@@ -41,10 +43,7 @@ __global__ void delta_kernel(const __grid_constant__ Problem p, const T* y, cons
   }
 #pragma unroll
   for (int offset = kLanes / 2; offset > 0; offset /= 2) sum += __shfl_xor_sync(kAllLanes, sum, offset);
-  if (row < rows && lane == 0) {
-    const int64_t head = row % p.s.heads, token = row / p.s.heads % p.s.tokens, batch = row / p.s.heads / p.s.tokens;
-    delta[(batch * p.s.heads + head) * p.s.tokens + token] = sum;
-  }
+  if (row < rows && lane == 0) delta[row] = sum;
 }
 
 template <class T, int D, bool kKeys>

@@ -1,6 +1,6 @@
 // Sinkhorn's normalisation by its two vectors of factors: u for the prototypes, v for the samples. The matrix is read,
-// 16 bytes at a time where it is aligned, and its exponentials are made again in every half of an iteration; nothing
-// but the codes is written.
+// four scores at a time where they are aligned, and its exponentials are made again in every half of an iteration;
+// nothing but the codes is written.
 //
 //   tops      the samples' largest scores, and v that makes up for taking them off       reads s
 //   columns   sums over samples of exp v, by blocks of samples; joined into u            reads s
@@ -10,7 +10,7 @@
 
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/sinkhorn.h>
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/for_each.cuh>
 
 namespace fovea::kernels {
 namespace {
@@ -23,20 +23,6 @@ template <int N, class F>
 __device__ void for_each_pack(int64_t cols, F&& body) {
 #pragma unroll 4
   for (int64_t k = int64_t(threadIdx.x) * N; k < cols; k += kThreads * N) body(k);
-}
-
-// N floats at an address that N floats are aligned to, or 4 of them.
-template <int N>
-__device__ Pack<float, N> load_factors(const float* p) {
-  constexpr int kAtOnce = N < 4 ? N : 4;
-  Pack<float, N> all;
-#pragma unroll
-  for (int i = 0; i < N; i += kAtOnce) {
-    Pack<float, kAtOnce> some = load_pack<kAtOnce>(p + i);
-#pragma unroll
-    for (int j = 0; j < kAtOnce; ++j) all[i + j] = some[j];
-  }
-  return all;
 }
 
 // A sample's largest score, x, and its factor v, y.
@@ -78,10 +64,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < N; ++i) sum[i] += __expf((to_float(pack[i]) - sample.x) * sharpness) * sample.y;
   }
-  constexpr int kAtOnce = N < 4 ? N : 4;
-#pragma unroll
-  for (int i = 0; i < N; i += kAtOnce)
-    store_pack(parts + blockIdx.y * prototypes + k + i, *reinterpret_cast<Pack<float, kAtOnce>*>(&sum[i]));
+  store_pack(parts + blockIdx.y * prototypes + k, sum);
 }
 __global__ void join_kernel(const float* parts, int64_t count, int64_t prototypes, float* u) {
   int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x;
@@ -102,7 +85,7 @@ __global__ void __launch_bounds__(kThreads)
   float top = samples[b].x, sum = 0;
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
-    Pack<float, N> factor = load_factors<N>(u + k);
+    Pack<float, N> factor = load_pack<N>(u + k);
 #pragma unroll
     for (int i = 0; i < N; ++i) sum += __expf((to_float(pack[i]) - top) * sharpness) * factor[i];
   });
@@ -114,7 +97,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
-    Pack<float, N> factor = load_factors<N>(u + k);
+    Pack<float, N> factor = load_pack<N>(u + k);
 #pragma unroll
     for (int i = 0; i < N; ++i)
       pack[i] = from_float<T>(__expf((to_float(pack[i]) - top) * sharpness) * factor[i] * mine);
@@ -149,8 +132,9 @@ void run(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
 template <class T>
 void sinkhorn(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
   if (shape.samples == 0 || shape.prototypes == 0) return;
-  if (allows_packs<T>(shape.prototypes, scores, codes))
-    run<kPack<T>>(ctx, shape, scores, codes);
+  constexpr int N = kPack<float>;  // of the factors: with more scores a thread, lanes would read these 32 bytes apart
+  if (shape.prototypes % N == 0 && is_aligned<N>(scores) && is_aligned<N>(codes))
+    run<N>(ctx, shape, scores, codes);
   else
     run<1>(ctx, shape, scores, codes);
 }
