@@ -182,27 +182,40 @@ Tensor Run::feature_map(models::Backbone& backbone, const Tensor& x) {
 }
 
 void Run::watch(const Tensor& z0, const Tensor& z1) {
-  if (!logging) return;
-  auto [positive, negative] = nn::view_similarities(z0, z1);
-  log("std", nn::normalized_std(z0));
-  log("effective_rank", nn::effective_rank(z0));
-  log("positive_similarity", positive);
-  log("negative_similarity", negative);
-  log("dimensions", double(z0.size(1)));
+  read_later([z0 = z0.detach(), z1 = z1.detach()](Run& run) {
+    auto [positive, negative] = nn::view_similarities(z0, z1);
+    run.log("std", nn::normalized_std(z0));
+    run.log("effective_rank", nn::effective_rank(z0));
+    run.log("positive_similarity", positive);
+    run.log("negative_similarity", negative);
+    run.log("dimensions", double(z0.size(1)));
+  });
 }
 
 void Run::watch_assignments(const Tensor& probabilities) {
-  if (!logging) return;
-  NoGrad no_grad;
-  Tensor p = probabilities.to(Dtype::f32), average = mean(p, {0});
-  auto entropy = [](const Tensor& q) { return -sum(q * fovea::log(q + 1e-12), {-1}); };
-  log("assignment_entropy", entropy(average).item());
-  log("sample_entropy", mean(entropy(p)).item());
-  log("prototypes", double(p.size(1)));
+  read_later([probabilities = probabilities.detach()](Run& run) {
+    NoGrad no_grad;
+    Tensor p = probabilities.to(Dtype::f32), average = mean(p, {0});
+    auto entropy = [](const Tensor& q) { return -sum(q * fovea::log(q + 1e-12), {-1}); };
+    run.log("assignment_entropy", entropy(average).item());
+    run.log("sample_entropy", mean(entropy(p)).item());
+    run.log("prototypes", double(p.size(1)));
+  });
 }
 
 void Run::log(const std::string& name, double value) {
-  if (logging) logged.emplace_back(name, value);
+  if (logging)
+    logged.emplace_back(name, value);
+  else
+    read_later([name, value](Run& run) { run.log(name, value); });
+}
+
+void Run::read_later(std::function<void(Run&)> reading) {
+  if (logging || recorded()) readings_.push_back(std::move(reading));
+}
+
+void Run::read_into(Run& run) const {
+  for (const auto& reading : readings_) reading(run);
 }
 
 void fit(const Options& options, data::Loader& loader, nn::Module& model, models::Backbone& backbone,
@@ -248,11 +261,16 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
     optimizer.step();
   };
   data::Uploader batches(loader, options.device);
+  // What a recorded step leaves in the graph's memory for whoever reads it after a replay.
+  std::optional<Run> recorded;
+  Tensor recorded_loss;
   std::optional<StepGraph> graph;
   if (options.cuda_graph)
     graph.emplace(options.device, model, [&](const data::Batch& batch) {
-      Run run({.micro_batch = options.micro_batch});
-      backward(forward(batch, run));
+      recorded.emplace(Run::Context{.micro_batch = options.micro_batch});
+      Tensor value = forward(batch, *recorded);
+      recorded_loss = value.detach();
+      backward(value);
     });
 
   StopSignals signals;
@@ -317,17 +335,19 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
         nn::warmup_cosine(step, steps, {.warmup = int64_t(std::lround(options.warmup * double(steps))), .end = 0});
     optimizer.set_lr(lr);
     const bool reads = run.logging || options.device.is_cpu();  // to read a device's loss is to wait for it
-    if (reads || !graph || !graph->run(*batch)) {
-      Tensor value = forward(*batch, run);
-      if (reads) loss_value = value.item();
-      if (!std::isfinite(loss_value)) {
-        std::string bad = first_not_finite(&*batch, model);
-        if (bad.empty()) value.backward(), bad = first_not_finite(nullptr, model);
-        throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
-      }
+    const bool replayed = graph && graph->run(*batch);
+    Tensor value = replayed ? recorded_loss : forward(*batch, run);
+    if (reads) loss_value = value.item();
+    if (!std::isfinite(loss_value)) {
+      std::string bad = first_not_finite(&*batch, model);
+      if (bad.empty() && !replayed) value.backward(), bad = first_not_finite(nullptr, model);
+      throw_not_finite(fmt::format("the loss is {}", loss_value), step + 1, bad, checkpoint);
+    }
+    if (!replayed) {
       backward(value);
       if (graph) graph->settle();
     }
+    if (run.logging) (replayed ? *recorded : run).read_into(run);
 
     double seconds = seconds_since(start);
     trained += seconds, interval.seconds += seconds, ++interval.steps;

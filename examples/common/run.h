@@ -49,24 +49,29 @@ class Run {
   int64_t steps() const { return position().steps; }
   double epoch() const { return position().epoch; }
 
-  // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities. Costs
-  // nothing on steps that are not logged.
+  // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities, read
+  // after the step. Costs nothing on steps that are not logged.
   void watch(const Tensor& z0, const Tensor& z1);
   // Watches assignments [B, K] of samples to prototypes, each row a distribution: the entropy of their mean and their
   // own mean entropy.
   void watch_assignments(const Tensor& probabilities);
   // The loss that a network has which tells nothing apart, as log K: a run that stands there learns nothing.
   void chance(double loss) { log("chance_loss", loss); }
-  // Logs a number of the method's own.
+  // Logs a number of the method's own; in a recorded step, the same one each time.
   void log(const std::string& name, double value);
+  // Logs what the step left on the device, after it: `reading` is called with the run of the step that is logged.
+  void read_later(std::function<void(Run&)> reading);
+  void read_into(Run& run) const;  // calls what was left to read
 
   const bool logging;  // this step's numbers go into metrics.jsonl
   std::vector<std::pair<std::string, double>> logged;
 
  private:
+  bool recorded() const { return !context_.position; }
   const Position& position() const;
   Tensor in_chunks(models::Backbone& backbone, const Tensor& x, const std::function<Tensor(const Tensor&)>& net) const;
   Context context_;
+  std::vector<std::function<void(Run&)>> readings_;
 };
 
 using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
@@ -78,8 +83,8 @@ using Loss = std::function<Tensor(const data::Batch& batch, Run& run)>;
 // --resume it goes on where the checkpoint stands: model, optimiser, random numbers and data position are restored, and
 // with the same number of threads every later loss is the same to the bit. Throws Error when a loss is not finite,
 // naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
-// Ctrl-C. On a device nothing waits for a step but its log line: losses are read on logged steps alone, and between
-// them --cuda-graph replays the step. `before` is called on the host before every step.
+// Ctrl-C. On a device nothing waits for a step but its log line: losses are read on logged steps alone, after the
+// step. With --cuda-graph all steps but the first are replayed. `before` is called on the host before every step.
 void fit(const Options& options, data::Loader& loader, nn::Module& model, models::Backbone& backbone,
          nn::Optimizer& optimizer, Evaluator& evaluator, const Loss& loss,
          const std::function<void(const Run::Position&)>& before = {});

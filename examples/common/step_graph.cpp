@@ -1,6 +1,7 @@
 #include "common/step_graph.h"
 
 #include <fovea/config.h>
+#include <fovea/core/allocator.h>
 #include <fovea/core/cuda_graph.h>
 
 namespace fovea::examples {
@@ -36,6 +37,7 @@ bool StepGraph::run(const data::Batch& batch) {
       copy_into(inputs_, batch);
     } else {
       inputs_ = copy_of(batch);
+      allocator(device_).release_cached();  // the graph has memory of its own for what the steps so far kept there
       replay_ = capture_graph(device_, [this] {
         step_(inputs_);
         buffers_.settle();
