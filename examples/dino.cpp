@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
       Tensor teacher = model.teacher(batch.groups[0]);  // [2N, K], of the global crops, without gradient
       run.watch(student.slice(0, n), student.slice(n, 2 * n));
       run.chance(std::log(double(outputs)));
-      if (run.logging) run.watch_assignments(softmax((teacher.to(Dtype::f32) - model.loss.centre) / sharpness));
+      if (run.watching()) run.watch_assignments(softmax((teacher.to(Dtype::f32) - model.loss.centre) / sharpness));
       return model.loss(student, teacher, views, sharpness);
     });
   });

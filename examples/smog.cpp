@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
       Tensor e0 = model.online.projector(h);                                         // [N, 128]
       Tensor e1 = model.target(batch.views[size_t(1 - trained)]);                    // the same, without gradient
       run.watch(e0, e1);
-      if (run.logging) run.watch_assignments(one_hot(model.loss.assign(e1), groups));
+      if (run.watching()) run.watch_assignments(one_hot(model.loss.assign(e1), groups));
       Tensor loss = model.loss(model.predictor(e0), e0, e1);
       model.recent.push(e0);
       return loss;

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
       run.watch(z.slice(0, n), z.slice(n, 2 * n));
       run.chance(std::log(double(prototypes)));
       Tensor scores = model.prototypes(z);  // [V N, K]
-      if (run.logging) run.watch_assignments(softmax(scores.slice(0, n).detach() / temperature));
+      if (run.watching()) run.watch_assignments(softmax(scores.slice(0, n).detach() / temperature));
       return losses::swav(scores, views, {}, {.temperature = temperature, .epsilon = epsilon});
     });
   });

@@ -211,7 +211,7 @@ void Run::log(const std::string& name, double value) {
 }
 
 void Run::read_later(std::function<void(Run&)> reading) {
-  if (logging || recorded()) readings_.push_back(std::move(reading));
+  if (watching()) readings_.push_back(std::move(reading));
 }
 
 void Run::read_into(Run& run) const {

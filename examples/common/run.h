@@ -52,6 +52,8 @@ class Run {
   // Watches the embeddings [N, D] of two views for collapse: logs their spread, effective rank and similarities, read
   // after the step. Costs nothing on steps that are not logged.
   void watch(const Tensor& z0, const Tensor& z1);
+  // Whether somebody will read what this step is watched for.
+  bool watching() const { return logging || recorded(); }
   // Watches assignments [B, K] of samples to prototypes, each row a distribution: the entropy of their mean and their
   // own mean entropy.
   void watch_assignments(const Tensor& probabilities);
