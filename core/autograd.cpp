@@ -210,7 +210,8 @@ void backward_into(const Tensor& result, const Tensor& grad, std::span<const Ten
   Sinks sinks;
   for (size_t i = 0; i < leaves.size(); ++i)
     if (leaves[i].defined() && leaves[i].requires_grad()) {
-      check(leaves[i].is_leaf(), "backward_into: want leaves, got the result of {}", grad_meta(leaves[i])->node->name);
+      check(leaves[i].is_leaf(), "backward_into: want leaves, got the result of {}",
+            leaves[i].is_leaf() ? "" : grad_meta(leaves[i])->node->name);
       sinks.emplace(grad_meta(leaves[i]).get(), &sums[i]);
     }
   backward_from(result, grad, false, sinks);
