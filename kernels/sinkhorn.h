@@ -17,8 +17,9 @@ struct Sinkhorn {
 };
 
 // Meant for cosines: a sample whose prototypes all lost their mass to others, by more than 80 epsilon, gets no code.
-// Only u [prototypes] and v [samples] are kept; exponentials are taken relative to each sample's largest score.
-//                                                             reads s 2 iterations + 1 times, writes the codes once
+// Exponentials are taken relative to each sample's largest score. The CPU makes them once, in the codes' memory (f32
+// and f64) or in scratch (bf16), and reads them 2 iterations + 1 times; a device keeps u [prototypes] and v [samples]
+// alone, and reads s as often.
 template <class T>
 void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, T* codes);
 template <class T>
