@@ -46,7 +46,8 @@ MemoryBank::MemoryBank(int64_t images, int64_t dim, Generator& generator) {
 }
 
 Tensor MemoryBank::sample(int64_t k, Generator& generator) const {
-  return at(randint(0, size(), {k}, generator).to(rows_.value.device()));
+  const double images = double(size());
+  return at(clamp(uniform({k}, 0, images, generator, rows_.value.device()), 0, images - 1).to(Dtype::i64));
 }
 
 void MemoryBank::update(const Tensor& index, const Tensor& values, double momentum) {

@@ -33,8 +33,8 @@ class MemoryBank : public nn::Module {
   int64_t size() const { return rows_.value.size(0); }
   // A copy of the rows of the images index i64 [N]: [N, dim].
   Tensor at(const Tensor& index) const { return gather_rows(rows_.value, index); }
-  // The rows of k images drawn uniformly, the same one maybe twice: [k, dim]. Drawn on the host, so not while a CUDA
-  // graph is recorded.
+  // The rows of k images drawn on the device, the same one maybe twice: [k, dim]. Each image has chance 1 / size() up
+  // to 2^-24.
   Tensor sample(int64_t k, Generator& generator = default_generator()) const;
   // row = l2(momentum row + (1 - momentum) value) for the images index [N], values [N, dim] of any floating dtype. Of
   // an image that stands in `index` more than once the last value counts. Moves N * dim elements, and the whole bank

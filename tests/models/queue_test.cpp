@@ -156,7 +156,7 @@ TEST_CASE("a memory bank is written where it lies unless somebody holds its rows
 TEST_CASE("a memory bank gives rows of images drawn at random", "[models][memory]") {
   models::MemoryBank bank(5, 3);
   Generator generator(2), same(2);
-  Tensor drawn = bank.sample(400, generator), index = randint(0, 5, {400}, same);
+  Tensor drawn = bank.sample(400, generator), index = (rand({400}, same) * 5).to(Dtype::i64);
   CHECK(values(drawn) == values(bank.at(index)));
   std::vector<int> seen(5);
   for (int64_t i : index.to_vector<int64_t>()) ++seen[size_t(i)];

@@ -14,6 +14,7 @@ std::vector<OpCase> queues_cases() {
   auto softmax = [](In in) { return losses::instance_softmax(in[0], in[1], in[2], 0.3); };
   auto nce = [](In in) {
     losses::InstanceNce loss(50, 0.4);
+    loss.to(in[0].device());
     loss(in[1], in[1], in[2]);  // fixes Z, whatever in[0] is
     return loss(in[0], in[1], in[2]);
   };
