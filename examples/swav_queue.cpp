@@ -25,8 +25,8 @@ int main(int argc, char** argv) {
       .presets = {{"imagenette-table",
                    "--epochs 800 --batch 256 --optimizer adam --lr 1e-3 --weight-decay 1e-6 --decay-all --queue 384"},
                   {"short",
-                   "--batch 128 --optimizer adam --lr 2e-3 --weight-decay 1e-6 --prototypes 300 --queue 384 "
-                   "--queue-start 1"}}};
+                   "--batch 128 --optimizer adam --lr 1e-3 --weight-decay 1e-6 --prototypes 300 "
+                   "--frozen-prototypes 0 --queue 384 --queue-start 1 --local-scale 0.4"}}};
   float temperature = 0.1f, epsilon = 0.05f;
   int prototypes = 3000, frozen = 1, queue = 3840, start = 15;
   const std::vector<examples::Flag> flags = {
@@ -50,10 +50,12 @@ int main(int argc, char** argv) {
       Tensor h = models::multi_crop(features, batch.groups);  // [V N, 512]: crop after crop, global ones first
       Tensor z = normalize(model.projector(h));               // [V N, 128]
       Tensor queued = start == 0 || run.epoch() >= start ? model.queued() : Tensor();
-      Tensor loss = losses::swav(model.prototypes(z), views, queued, {.temperature = temperature, .epsilon = epsilon});
+      Tensor scores = model.prototypes(z);  // [V N, K]
+      Tensor loss = losses::swav(scores, views, queued, {.temperature = temperature, .epsilon = epsilon});
       model.remember(z, n);
       run.watch(z.slice(0, n), z.slice(n, 2 * n));
       run.chance(std::log(double(prototypes)));
+      if (run.watching()) run.watch_assignments(softmax(scores.slice(0, n).detach() / temperature));
       return loss;
     });
   });
