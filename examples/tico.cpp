@@ -23,7 +23,9 @@ int main(int argc, char** argv) {
       .presets = {{"imagenette-table",
                    "--views simclr --epochs 800 --batch 256 --lr 0.3 --warmup 0.05 --weight-decay 1e-4 --decay-all "
                    "--rho 20 --hidden 1024 --teacher-momentum 0.996"},
-                  {"short", "--batch 128 --lr 0.3 --teacher-momentum 0.95"}}};
+                  {"short",
+                   "--views simclr --strength 2 --batch 64 --lr 0.1 --warmup 0.05 --rho 20 --teacher-momentum 0.9 "
+                   "--hidden 1024"}}};
   float rho = 8, beta = 0.9f, momentum = 0.99f;
   int hidden = 4096;
   const std::vector<examples::Flag> flags = {
