@@ -7,8 +7,9 @@
 //   bin/methods_table --imagenette DIR                    lightly's recipe for Imagenette (DIR: imagenette2-160), for a
 //   GPU
 //
-// A run that is finished is not repeated, and one that was stopped goes on: start the program again with the same
-// arguments. What it writes goes between two markers of --docs, and to stdout.
+// A run that is finished is a line of --results and is not repeated, and one that was stopped goes on: start the
+// program again with the same arguments. Drop a line to measure it afresh. The table goes between two markers of
+// --docs, and to stdout.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ constexpr double kPoint = 0.01;  // two seeds that differ by more get a third
 
 struct Settings {
   std::string data = "fashion-mnist", preset = "short", out = "runs/methods", docs = "docs/results.md", imagenette;
+  std::string results = "docs/results.jsonl";
   std::string extra;
   std::vector<std::string> methods;
   int limit = 10000, width = 16, epochs = 10, seeds = 2;
@@ -69,12 +71,12 @@ int run_program(const std::vector<std::string>& command) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Result read_result(const fs::path& folder) {
-  std::ifstream in(folder / "summary.json");
-  const nlohmann::json json = nlohmann::json::parse(in);
-  auto number = [&](const char* name) { return json.at(name).get<double>(); };
+using nlohmann::json;
+
+Result result_in(const json& summary) {
+  auto number = [&](const char* name) { return summary.at(name).get<double>(); };
   auto maybe = [&](const char* name) {
-    return json.at(name).is_null() ? std::optional<double>() : std::optional(number(name));
+    return summary.at(name).is_null() ? std::optional<double>() : std::optional(number(name));
   };
   return {.knn = number("knn_top1"),
           .knn_best = number("knn_best"),
@@ -99,8 +101,24 @@ std::vector<std::string> common_flags(const Settings& s) {
   return flags;
 }
 
-// The run of a method with one seed: done before, continued or started.
+// What tells one run from another in --results.
+json key_of(const Settings& s, const std::string& method, int seed) {
+  return {{"method", method}, {"seed", seed},       {"data", s.data},     {"limit", s.limit},
+          {"width", s.width}, {"epochs", s.epochs}, {"preset", s.preset}, {"extra", s.extra}};
+}
+
+std::optional<json> recorded(const Settings& s, const json& key) {
+  std::ifstream in(s.results);
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty())
+      if (json entry = json::parse(line); entry.at("run") == key) return entry.at("summary");
+  return {};
+}
+
+// The run of a method with one seed: recorded before, continued or started.
 Result result_of(const Settings& s, const fs::path& programs, const std::string& method, int seed) {
+  const json key = key_of(s, method, seed);
+  if (auto summary = recorded(s, key)) return result_in(*summary);
   const fs::path folder = fs::path(s.out) / fmt::format("{}-{}", method, seed);
   if (!fs::exists(folder / "summary.json")) {
     std::vector<std::string> command = {(programs / method).string()};
@@ -115,7 +133,11 @@ Result result_of(const Settings& s, const fs::path& programs, const std::string&
     if (int status = run_program(command); status != 0)
       throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
   }
-  return read_result(folder);
+  std::ifstream in(folder / "summary.json");
+  const json summary = json::parse(in);
+  if (!s.results.empty())
+    std::ofstream(s.results, std::ios::app) << json{{"run", key}, {"summary", summary}}.dump() << "\n";
+  return result_in(summary);
 }
 
 // mean, and the largest distance of a seed from it: "0.7775 ± 0.0031".
@@ -200,12 +222,13 @@ int main(int argc, char** argv) {
   app.add_option("--methods", methods, "comma-separated (default: all)");
   app.add_option("--extra", s.extra, "more flags for every run");
   app.add_option("--out", s.out, "folder of the runs")->capture_default_str();
+  app.add_option("--results", s.results, "file with a line of JSON for every run (empty: none)")->capture_default_str();
   app.add_option("--docs", s.docs, "page whose table is replaced (empty: none)")->capture_default_str();
   app.add_option("--imagenette", s.imagenette, "train lightly's benchmark on imagenette2-160 in this folder instead");
   CLI11_PARSE(app, argc, argv);
   if (!s.imagenette.empty()) {
     s.data = "imagefolder:" + s.imagenette, s.preset = "imagenette-table", s.limit = 0, s.width = 64, s.epochs = 800;
-    s.out += "-imagenette", s.docs.clear();
+    s.out += "-imagenette", s.docs.clear(), s.results.clear();
   }
   s.methods = split(methods.empty() ? FOVEA_METHODS : methods, ',');
 
