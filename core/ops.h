@@ -10,6 +10,7 @@
 #include <fovea/core/ops/linear.h>
 #include <fovea/core/ops/loss.h>
 #include <fovea/core/ops/low_rank.h>
+#include <fovea/core/ops/match.h>
 #include <fovea/core/ops/norm.h>
 #include <fovea/core/ops/pool.h>
 #include <fovea/core/ops/reduce.h>

@@ -33,6 +33,7 @@ struct Loader::State {
   DatasetPtr dataset;
   Views views;
   LoaderOptions options;
+  const bool planned = all_planned(views);
   int64_t steps = 0;
 
   // Where next() stands and, from there on, where the workers stand. Guarded by `mutex` once there are workers.
@@ -79,6 +80,7 @@ struct Loader::State {
     } else {
       std::iota(index, index + job->size, first);
     }
+    if (planned) batch.places = make({views.count(), job->size, 2, 3}, Dtype::f32);
     if (options.raw) {
       batch.raw = std::make_shared<RawViews>();
       batch.raw->parts.resize(size_t((job->size + kChunk - 1) / kChunk));
@@ -113,7 +115,7 @@ struct Loader::State {
         batch.labels.data<int64_t>()[i] = dataset->label(index);
         Rng rng = rng_of(batch.epoch, index);
         if (options.raw)
-          packer.add(dataset->get(index), rng);
+          put_places(batch, i, packer.add(dataset->get(index), rng));
         else
           make_image(batch, i, dataset->get(index), rng);
       } catch (const std::exception& e) {
@@ -130,11 +132,24 @@ struct Loader::State {
     return Rng(options.seed, uint64_t(of_epoch) << 40 | uint64_t(index));
   }
 
+  void put_places(Batch& batch, int64_t i, const std::vector<Place>& places) const {
+    for (size_t v = 0; v < places.size(); ++v)
+      std::copy(places[v].begin(), places[v].end(),
+                batch.places.data<float>() + (int64_t(v) * batch.size() + i) * int64_t(places[v].size()));
+  }
+
   void make_image(Batch& batch, int64_t i, Source source, Rng& rng) const {
     if (views.count() > 1) source.decode();
+    std::vector<Place> places;
+    auto make = [&](const View& view) {
+      if (!planned) return view(source, rng);
+      const ViewPlan plan = view.draw()(source.width(), source.height(), rng);
+      places.push_back(place_of(plan, view.size()));
+      return make_view(plan, view.size(), source);
+    };
     for (int v = 0; v < views.count(); ++v) {
       const int side = views[v].size();
-      const Image image = views[v](source, rng);
+      const Image image = make(views[v]);
       check(image.width() == side && image.height() == side, "want a view of {} x {} pixels, got {} x {}", side, side,
             image.width(), image.height());
       Tensor& out = batch.views[size_t(v)];
@@ -143,6 +158,7 @@ struct Loader::State {
       else
         options.normalize(image, out.data<float>() + i * int64_t(image.bytes()));
     }
+    put_places(batch, i, places);
   }
 
   // One round of a worker: some images of the first batch that has any left. False when there is nothing to do.

@@ -15,6 +15,8 @@ struct Batch {
   std::vector<Tensor> views;      // each [N, size, size, 3]; normalised f32, or u8 if the loader was asked for it
   std::vector<Tensor> groups;     // views of one size as one tensor [k N, size, size, 3]: views are slices of these
   std::shared_ptr<RawViews> raw;  // LoaderOptions::raw: these instead of views and groups
+  Tensor places;                  // f32 [views, N, 2, 3]: where each view lies in its image (views.h, Place); undefined
+                                  // if a view is an arbitrary function of images
   Tensor labels;                  // i64 [N]
   Tensor index;                   // i64 [N]: which images of the dataset
   int64_t epoch = 0, step = 0;    // where in the order of batches: step counts from 0 in each epoch

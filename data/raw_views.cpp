@@ -53,17 +53,19 @@ static Rect around(const std::vector<Rect>& rects) {
   return {left, top, right - left, bottom - top};
 }
 
-void RawPacker::add(Source source, Rng& rng) {
+std::vector<Place> RawPacker::add(Source source, Rng& rng) {
   if (views_.count() > 1) source.decode();
   const size_t first = part_.made.size();
   std::shared_ptr<const Image> image;
   std::vector<Rect> rects;  // of the image, one a view
+  std::vector<Place> places;
   for (int v = 0; v < views_.count(); ++v) {
     const int size = views_[v].size();
     const ViewPlan plan = views_[v].draw()(source.width(), source.height(), rng);
     const Source::Part from = source.part(plan.rect, plan.width, plan.height);
     image = from.image;
     rects.push_back(from.rect);
+    places.push_back(place_of(plan, size));
     Augmentation a;
     a.width = from.rect.width, a.height = from.rect.height;
     a.box = from.box;
@@ -82,6 +84,7 @@ void RawPacker::add(Source source, Rng& rng) {
   }
   bytes_ = aligned(bytes_ + int64_t(seen.height) * seen.width * Image::kChannels);
   pieces_.push_back({std::move(image), seen});
+  return places;
 }
 
 RawViews::Part RawPacker::pack(bool pinned) {

@@ -24,11 +24,11 @@ struct RawViews {
 // Whether all the views can be drawn without an image: what RawViews needs.
 bool all_planned(const Views& views);
 
-// Draws and packs. Call add() with the images in order, then pack() once.
+// Draws and packs. Call add() with the images in order, which says where their views lie, then pack() once.
 class RawPacker {
  public:
   explicit RawPacker(const Views& views) : views_(views) {}
-  void add(Source source, Rng& rng);
+  std::vector<Place> add(Source source, Rng& rng);
   RawViews::Part pack(bool pinned);
 
  private:

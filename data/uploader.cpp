@@ -45,6 +45,8 @@ Batch Uploader::uploaded(const Batch& batch) {
     if (!place.slot) place.slot = std::make_shared<kernels::UploadSlot>(kernels::cuda(device_.index));
     if (!place.host.empty()) place.slot->wait();  // the batch before the last: long done
     place.host = {batch.labels, batch.index};
+    if (batch.places.defined()) place.host.push_back(batch.places);
+    const size_t first_group = place.host.size();
     place.host.insert(place.host.end(), batch.groups.begin(), batch.groups.end());
     place.device.resize(place.host.size());
     for (size_t i = 0; i < place.host.size(); ++i) {
@@ -62,7 +64,7 @@ Batch Uploader::uploaded(const Batch& batch) {
 
     if (batch.raw) out.groups = make_raw_groups(table, place.memory, loader_.options().normalize);
     for (size_t g = 0; g < batch.groups.size(); ++g) {
-      const Tensor& images = place.device[2 + g];
+      const Tensor& images = place.device[first_group + g];
       out.groups.push_back(images.dtype() == Dtype::u8 ? loader_.options().normalize(images) : images.clone());
     }
     for (const Tensor& group : out.groups)
@@ -70,6 +72,7 @@ Batch Uploader::uploaded(const Batch& batch) {
         out.views.push_back(group.slice(begin, begin + batch.size()));
     out.labels = place.device[0].clone();
     out.index = place.device[1].clone();
+    if (batch.places.defined()) out.places = place.device[2].clone();
     place.slot->release();
   }
   return out;

@@ -53,6 +53,24 @@ Image make_view(const ViewPlan& plan, int size, const Source& source) {
   return image;
 }
 
+// One coordinate of a place in the view, as it lies in the source along one axis.
+static void place_axis(float* row, int which, bool backwards, double begin, double extent) {
+  row[0] = row[1] = 0;
+  row[which] = float(backwards ? -extent : extent);
+  row[2] = float(backwards ? begin + extent : begin);
+}
+
+Place place_of(const ViewPlan& plan, int size) {
+  // Along x: the view's window [left, left + size) of the resized crop, which may be mirrored; y alike.
+  const double x_scale = double(plan.rect.width) / plan.width, y_scale = double(plan.rect.height) / plan.height;
+  const double left = plan.mirror ? plan.width - plan.left - size : plan.left;
+  // A quarter turn counter-clockwise takes x to the view's v, backwards, and y to u.
+  Place place;
+  place_axis(&place[0], plan.rotate ? 1 : 0, plan.mirror != plan.rotate, plan.rect.x + left * x_scale, size * x_scale);
+  place_axis(&place[3], plan.rotate ? 0 : 1, plan.vflip, plan.rect.y + plan.top * y_scale, size * y_scale);
+  return place;
+}
+
 View::View(const Recipe& recipe) : size_(recipe.size), recipe_(std::make_shared<Recipe>(recipe)) {
   check(recipe.size > 0, "View: want a positive size, got {}", recipe.size);
   draw_ = [recipe](int width, int height, Rng& rng) { return draw_view(recipe, width, height, rng); };

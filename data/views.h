@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -43,6 +44,11 @@ struct ViewPlan {
 };
 ViewPlan draw_view(const Recipe& recipe, int width, int height, Rng& rng);  // of a source of width x height
 Image make_view(const ViewPlan& plan, int size, const Source& source);
+
+// Where a view lies in its source: rows of a matrix that takes (u, v, 1) to the source's x and y in pixels, u and v
+// from 0 to 1 over the view from its upper left corner. It knows of the crop, the flips and the quarter turn.
+using Place = std::array<float, 6>;
+Place place_of(const ViewPlan& plan, int size);
 
 // Makes one view of a source.
 class View {

@@ -14,6 +14,7 @@ constexpr int kWarmUp = 2;
 data::Batch copy_of(const data::Batch& batch) {
   data::Batch out;
   out.labels = batch.labels.clone(), out.index = batch.index.clone();
+  if (batch.places.defined()) out.places = batch.places.clone();
   for (const Tensor& group : batch.groups) {
     out.groups.push_back(group.clone());
     for (int64_t begin = 0; begin < group.size(0); begin += batch.size())
@@ -24,6 +25,7 @@ data::Batch copy_of(const data::Batch& batch) {
 
 void copy_into(data::Batch& to, const data::Batch& from) {
   for (size_t i = 0; i < to.groups.size(); ++i) to.groups[i].copy_(from.groups[i]);
+  if (to.places.defined()) to.places.copy_(from.places);
   to.labels.copy_(from.labels);
   to.index.copy_(from.index);
 }

@@ -22,6 +22,7 @@ TEST_CASE("batches that travel to the device while it works are the loader's", "
     CHECK(found[i].step == expected[i].step);
     CHECK(found[i].labels.to_vector<int64_t>() == expected[i].labels.to_vector<int64_t>());
     CHECK(found[i].index.to_vector<int64_t>() == expected[i].index.to_vector<int64_t>());
+    CHECK(found[i].places.to_vector<float>() == expected[i].places.to_vector<float>());
     REQUIRE(found[i].views.size() == 2);
     for (size_t v = 0; v < 2; ++v) {
       CHECK(found[i].views[v].device() == Device::cuda());

@@ -24,7 +24,7 @@ bool same(const Batch& a, const Batch& b) {
   if (a.epoch != b.epoch || a.step != b.step || a.views.size() != b.views.size()) return false;
   for (size_t i = 0; i < a.views.size(); ++i)
     if (!same(a.views[i], b.views[i])) return false;
-  return same(a.labels, b.labels) && same(a.index, b.index);
+  return same(a.labels, b.labels) && same(a.index, b.index) && same(a.places, b.places);
 }
 
 // All batches of some epochs from where the loader stands.
@@ -95,6 +95,24 @@ TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]"
     const int64_t index = batch.index.data<int64_t>()[i];
     CHECK(batch.labels.data<int64_t>()[i] == images->label(index));
   }
+}
+
+TEST_CASE("a batch says where its views lie, also where they are made on a device", "[data][loader]") {
+  const DatasetPtr images = synthetic(20);
+  const Views views = dino_views(16, 8, 3);
+  Loader made(images, views, {.batch_size = 10, .seed = 3, .workers = 1});
+  Loader raw(images, views, {.batch_size = 10, .seed = 3, .workers = 1, .raw = true});
+  const Batch batch = *made.next();
+  REQUIRE(batch.places.shape() == Shape{5, 10, 2, 3});
+  CHECK(same(raw.next()->places, batch.places));
+  for (int64_t i = 0; i < 5 * 10; ++i) {  // crops of images of 32 pixels, mirrored or not
+    const float* place = batch.places.data<float>() + i * 6;
+    CHECK((place[1] == 0 && place[3] == 0 && place[4] > 0));
+    CHECK((std::min(place[2], place[2] + place[0]) >= 0 && std::max(place[2], place[2] + place[0]) <= 32));
+    CHECK((place[5] >= 0 && place[5] + place[4] <= 32));
+  }
+  Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}), {.batch_size = 10});
+  CHECK(!other.next()->places.defined());
 }
 
 TEST_CASE("8-bit batches are the normalised ones before normalising", "[data][loader]") {

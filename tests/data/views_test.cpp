@@ -147,3 +147,33 @@ TEST_CASE("a jigsaw shows parts of all nine cells of an image, each once, in any
   CHECK(orders.size() > 190);
   CHECK(whole > 100);  // crops (.6, 1): the middles of the nine cells lie in nine cells of the image most of the time
 }
+
+TEST_CASE("a view's place says where its pixels come from", "[data][views]") {
+  // An image that holds its own coordinates: red is x, green is y.
+  Image image(160, 120);
+  for (int y = 0; y < 120; ++y)
+    for (int x = 0; x < 160; ++x) image.at(x, y)[0] = uint8_t(x), image.at(x, y)[1] = uint8_t(y);
+  const Source source(image);
+  Recipe recipe{.size = 20, .scale = {0.2f, 0.6f}, .jitter_p = 0, .gray = 0, .blur = 0};
+  recipe.vertical_flip = recipe.rotate = 0.5f;
+  Rng rng(3, 4);
+  std::vector<View> views(24, View(recipe));
+  views.push_back(test_views(20, 30)[0]);  // cut out of a larger resized image
+  int mirrored = 0, turned = 0;
+  for (const View& view : views) {
+    const ViewPlan plan = view.draw()(160, 120, rng);
+    mirrored += plan.mirror, turned += plan.rotate;
+    const Place place = place_of(plan, 20);
+    const Image made = make_view(plan, 20, source);
+    const double blurred = 1 + double(plan.rect.width) / plan.width;  // pixels that an antialiased one is made of
+    for (int j = 1; j < 19; ++j)
+      for (int i = 1; i < 19; ++i) {
+        const float u = (float(i) + 0.5f) / 20, v = (float(j) + 0.5f) / 20;
+        REQUIRE(double(made.at(i, j)[0]) + 0.5 ==
+                Approx(place[0] * u + place[1] * v + place[2]).margin(0.5 * blurred).epsilon(0));
+        REQUIRE(double(made.at(i, j)[1]) + 0.5 ==
+                Approx(place[3] * u + place[4] * v + place[5]).margin(0.5 * blurred).epsilon(0));
+      }
+  }
+  CHECK((mirrored > 4 && turned > 4));
+}

@@ -15,6 +15,7 @@ class Fixture {
  public:
   explicit Fixture(const std::string& name) : tensors_(load_safetensors(fixture(name + ".safetensors")).tensors) {}
   const Tensor& operator[](const std::string& name) const { return tensors_.at(name); }
+  bool has(const std::string& name) const { return tensors_.count(name) > 0; }
   // Those whose names start with "<prefix>.", without it.
   std::map<std::string, Tensor> part(const std::string& prefix) const {
     std::map<std::string, Tensor> out;

@@ -46,6 +46,7 @@ data::Batch batch_of(const Fixture& torch, int64_t number, Device device) {
   data::Batch batch;
   batch.labels = entry(torch["labels"], number).to(device);
   batch.index = entry(torch["index"], number).to(device);
+  if (torch.has("places")) batch.places = entry(torch["places"], number).to(device);
   for (const auto& [name, images] : torch.part("group")) {
     batch.groups.push_back(((entry(images, number).to(Dtype::f32) / 255 - 0.5) / 0.25).to(device));
     for (int64_t at = 0; at < batch.groups.back().size(0); at += batch.size())

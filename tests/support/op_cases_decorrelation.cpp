@@ -1,6 +1,6 @@
 #include <fovea/losses/barlow_twins.h>
 #include <fovea/losses/lejepa.h>
-#include <fovea/losses/vicreg.h>
+#include <fovea/losses/vicregl.h>
 
 #include "support/op_cases.h"
 
@@ -19,6 +19,12 @@ std::vector<OpCase> decorrelation_cases() {
   auto lejepa = [along](int64_t globals) {
     return [along, globals](const Inputs& in) { return losses::lejepa(in[0], globals, along(in[0], in[1]), 0.3); };
   };
+  // Two views of embeddings, maps and centres.
+  auto vicregl = [](losses::VicReglOptions options) {
+    return [options](const Inputs& in) {
+      return losses::vicregl({{in[0], in[1], in[4]}, {in[2], in[3], in[5]}}, options);
+    };
+  };
   auto fixed = [](Shape shape) { return Input{shape, Fill::normal, 0, false}; };
   return {
       {"sigreg", {{{2, 5, 3}}, fixed({3, 7})}, normality},
@@ -34,6 +40,10 @@ std::vector<OpCase> decorrelation_cases() {
       {"vicreg of two images", {{{2, 1}}, {{2, 1}}}, vicreg},
       {"covariance_loss of maps", {{{5, 4, 17}}}, covariance},
       {"covariance_loss of narrow maps", {{{9, 3, 2}}}, covariance},
+      {"vicregl", {{{4, 5}}, {{4, 9, 3}}, {{4, 5}}, {{4, 9, 3}}, fixed({4, 9, 2}), fixed({4, 9, 2})}, vicregl({})},
+      {"vicregl of maps of two sizes",
+       {{{5, 2}}, {{5, 6, 17}}, {{5, 2}}, {{5, 4, 17}}, fixed({5, 6, 2}), fixed({5, 4, 2})},
+       vicregl({.matches = 3, .matches_back = 1, .all_feature_matches = false})},
   };
 }
 
