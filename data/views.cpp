@@ -234,6 +234,15 @@ Views vicregl_views(int size) {
   return repeated({.size = size, .scale = {0.2f, 1}, .jitter_p = 1, .jitter = kByolJitter}, 2);
 }
 
+Views lejepa_views(int global_size, int local_size, int locals) {
+  Recipe global{.size = global_size, .scale = {0.3f, 1}, .jitter = kByolJitter, .solarize = 0.2f};
+  return with_locals({global, global}, global, local_size, {0.05f, 0.3f}, locals);
+}
+
+Views lejepa_equal_views(int size, int count) {
+  return repeated({.size = size, .jitter = simclr_jitter(1), .solarize = 0.2f}, count);
+}
+
 static Recipe crop_only(int size, float min_scale) {
   return {.size = size, .scale = {min_scale, 1}, .jitter_p = 0, .gray = 0, .blur = 0};
 }

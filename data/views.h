@@ -124,6 +124,10 @@ Views msn_views(int global_size, int local_size, float strength = 0.5f, int loca
 Views vicreg_views(int size);
 // VICRegL (Bardes et al., 2022) as in lightly's table: two global views.
 Views vicregl_views(int size);
+// LeJEPA (Balestriero & LeCun, 2025) for ImageNet: solarisation on every view.
+Views lejepa_views(int global_size, int local_size, int locals = 6);
+// LeJEPA for Imagenette, in the authors' code: equal views, strong jitter.
+Views lejepa_equal_views(int size, int count = 4);
 // MAE (He et al., 2021): one bicubic crop (.2, 1).
 Views mae_views(int size);
 // SimMIM (Xie et al., 2021): one crop (.67, 1).

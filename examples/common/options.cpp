@@ -102,7 +102,9 @@ std::vector<Flag> training_flags(Options& o) {
       {"--weight-decay", "of weights", &o.weight_decay, 0, 1},
       {"--decay-all", "weight decay for biases and norms too", &o.decay_all},
       {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
-      {"--views", "whose augmentations: simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg or vicregl",
+      {"--views",
+       "whose augmentations: simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg, vicregl, lejepa or "
+       "lejepa-equal",
        &o.views},
       {"--strength", "factor on their colour jitter", &o.strength, 0, 10},
       {"--min-scale", "smallest global crop, as a share of the image's area (0: theirs)", &o.min_scale, 0, 1},

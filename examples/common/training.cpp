@@ -24,8 +24,12 @@ data::Views views_of_paper(const std::string& name, int size) {
   if (name == "smog") return data::smog_views(size);
   if (name == "vicreg") return data::vicreg_views(size);
   if (name == "vicregl") return data::vicregl_views(size);
-  throw UsageError(fmt::format(
-      "--views: want simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg or vicregl, got {}", name));
+  if (name == "lejepa") return data::lejepa_views(size, local);
+  if (name == "lejepa-equal") return data::lejepa_equal_views(size);
+  throw UsageError(
+      fmt::format("--views: want simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg, vicregl, lejepa or "
+                  "lejepa-equal, got {}",
+                  name));
 }
 
 }  // namespace

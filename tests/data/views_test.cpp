@@ -35,6 +35,8 @@ TEST_CASE("the presets have the views of the papers", "[data][views]") {
   CHECK(sizes(smog_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicreg_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicregl_views(24)) == std::vector<int>{24, 24});
+  CHECK(lejepa_views(32, 16).groups() == std::vector<int>{2, 6});
+  CHECK(sizes(lejepa_equal_views(24)) == std::vector<int>{24, 24, 24, 24});
   CHECK(sizes(mae_views(24)) == std::vector<int>{24});
   CHECK(sizes(simmim_views(24)) == std::vector<int>{24});
   CHECK(sizes(probe_views(24)) == std::vector<int>{24});
@@ -51,7 +53,8 @@ TEST_CASE("every preset makes images of its sizes, the same for the same random 
   for (const Views& views :
        {simclr_views(32), byol_views(24), simsiam_views(20), mocov1_views(24), pirl_views(24), swav_views(32, 16),
         dino_views(32, 16), dinov2_views(28, 14), smog_views(24), msn_views(32, 16), vicreg_views(24),
-        vicregl_views(24), mae_views(32), simmim_views(32), test_views(24), probe_views(24)}) {
+        vicregl_views(24), lejepa_views(32, 16), lejepa_equal_views(24), mae_views(32), simmim_views(32),
+        test_views(24), probe_views(24)}) {
     Rng a(1, 2), b(1, 2), c(1, 3);
     const std::vector<Image> images = views(source, a), again = views(source, b), others = views(source, c);
     REQUIRE(int(images.size()) == views.count());

@@ -6,6 +6,7 @@
 namespace fovea::testing {
 
 std::vector<MethodCase> contrastive_methods();
+std::vector<MethodCase> decorrelation_methods();
 std::vector<MethodCase> linalg_methods();
 std::vector<MethodCase> multi_crop_methods();
 std::vector<MethodCase> queues_methods();
@@ -14,7 +15,8 @@ std::vector<MethodCase> siamese_methods();
 const std::vector<MethodCase>& method_cases() {
   static const std::vector<MethodCase> cases = [] {
     std::vector<MethodCase> all;
-    for (auto family : {contrastive_methods, linalg_methods, multi_crop_methods, queues_methods, siamese_methods})
+    for (auto family : {contrastive_methods, linalg_methods, multi_crop_methods, queues_methods, siamese_methods,
+                        decorrelation_methods})
       for (MethodCase& row : family()) all.push_back(std::move(row));
     return all;
   }();

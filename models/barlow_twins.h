@@ -1,0 +1,17 @@
+#pragma once
+
+#include <fovea/models/encoder.h>
+
+namespace fovea::models {
+
+// Barlow Twins (Zbontar et al., 2021, arXiv:2103.03230): the dimensions of two views' embeddings correlate each with
+// itself and with no other. Train on losses::barlow_twins(model(view0), model(view1)). Maps images [N, H, W, C] to
+// [N, width]; the projector is Linear-BN-ReLU-Linear-BN-ReLU-Linear, every layer `width` wide. The loss does not see
+// the last Linear's bias, which the authors leave out.
+struct BarlowTwins : Encoder {
+  explicit BarlowTwins(Backbone network, int64_t width = 8192, Generator& generator = default_generator())
+      : Encoder(mlp_encoder(std::move(network), {width, width, width}, LastNorm::none, generator)) {}
+  std::string describe() const override { return "BarlowTwins"; }
+};
+
+}  // namespace fovea::models
