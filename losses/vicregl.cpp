@@ -9,18 +9,30 @@
 namespace fovea::losses {
 namespace {
 
-// The loss of the nearest `count` pairs of places of two maps, near by what stands in `by`.
-Tensor matched(const Tensor& map, const Tensor& by, const Tensor& other_map, const Tensor& other_by, int64_t count,
-               const VicRegWeights& weights) {
-  const int64_t all = map.size(1);
-  const Matches matches = match_nearest(by.detach(), other_by.detach(), std::min(count, all));
-  return vicreg(count >= all ? map : gather_tokens(map, matches.a), gather_tokens(other_map, matches.b), weights);
+// A view in full precision, with what its whole map lacks in variance and has in covariance: most sets of pairs hold
+// every place of the one map, so it is wanted several times.
+struct Places : VicReglView {
+  Tensor spread;
+};
+
+// The terms of a map's places for themselves, one branch of two.
+Tensor spread_of(const Tensor& map, const VicRegWeights& weights) {
+  return variance_loss(map) * (weights.variance / 2) + covariance_loss(map) * (weights.covariance / 2);
 }
 
-// An ordered pair of views, by their features or by their places.
-Tensor there_and_back(const VicReglView& a, const VicReglView& b, Tensor VicReglView::*by, int64_t there, int64_t back,
-                      const VicRegWeights& weights) {
-  return (matched(a.map, a.*by, b.map, b.*by, there, weights) + matched(b.map, b.*by, a.map, a.*by, back, weights)) / 2;
+// VICReg of the nearest `count` pairs of places of two maps, near by their features or by their centres.
+Tensor matched(const Places& a, const Places& b, Tensor VicReglView::*by, int64_t count, const VicRegWeights& weights) {
+  const int64_t all = a.map.size(1);
+  const Matches matches = match_nearest((a.*by).detach(), (b.*by).detach(), std::min(count, all));
+  const Tensor theirs = gather_tokens(b.map, matches.b), ours = count < all ? gather_tokens(a.map, matches.a) : a.map;
+  return mse_loss(ours, theirs) * weights.invariance + spread_of(theirs, weights) +
+         (count < all ? spread_of(ours, weights) : a.spread);
+}
+
+// There and back.
+Tensor matched_both_ways(const Places& a, const Places& b, Tensor VicReglView::*by, int64_t there, int64_t back,
+                         const VicRegWeights& weights) {
+  return (matched(a, b, by, there, weights) + matched(b, a, by, back, weights)) / 2;
 }
 
 void check_views(const std::vector<VicReglView>& views) {
@@ -45,26 +57,28 @@ Tensor vicregl(const std::vector<VicReglView>& given, const VicReglOptions& opti
   check_views(given);
   check(options.matches > 0 && options.matches_back > 0, "vicregl: want at least one match, got {} and {}",
         options.matches, options.matches_back);
-  std::vector<VicReglView> views;
-  for (const VicReglView& view : given)
-    views.push_back({full_precision(view.embedding), full_precision(view.map), view.centres});
-  const auto [invariance, variance, covariance] = options.weights;
-  const VicRegWeights place_weights{invariance, variance, covariance / 2};
-
+  std::vector<Places> views;
   Tensor spread, agreement, local;
   auto add = [](Tensor& total, const Tensor& term) { total = total.defined() ? total + term : term; };
-  for (const VicReglView& view : views)
-    add(spread, variance_loss(view.embedding) * variance + covariance_loss(view.embedding) * covariance);
+  const auto [invariance, variance, covariance] = options.weights;
+  for (const VicReglView& view : given) {
+    const Tensor z = full_precision(view.embedding), map = full_precision(view.map);
+    views.push_back({{z, map, view.centres}, spread_of(map, options.weights)});
+    add(spread, variance_loss(z) * variance + covariance_loss(z) * covariance);
+  }
   int pairs = 0;
   for (size_t i = 0; i < 2; ++i)
     for (size_t j = 0; j < views.size(); ++j) {
       if (i == j) continue;
-      const VicReglView &a = views[i], &b = views[j];
-      const bool all = options.all_feature_matches;
+      const Places &a = views[i], &b = views[j];
       add(agreement, mse_loss(a.embedding, b.embedding));
-      add(local, there_and_back(a, b, &VicReglView::map, all ? a.map.size(1) : options.matches,
-                                all ? b.map.size(1) : options.matches_back, place_weights) +
-                     there_and_back(a, b, &VicReglView::centres, options.matches, options.matches_back, place_weights));
+      const bool all = options.all_feature_matches, same = all && i + j == 1;  // for (0, 1) as for (1, 0)
+      if (!same || i == 0)
+        add(local, matched_both_ways(a, b, &VicReglView::map, all ? a.map.size(1) : options.matches,
+                                     all ? b.map.size(1) : options.matches_back, options.weights) *
+                       (same ? 2 : 1));
+      add(local,
+          matched_both_ways(a, b, &VicReglView::centres, options.matches, options.matches_back, options.weights));
       ++pairs;
     }
   const Tensor global = agreement * (invariance / pairs) + spread / double(views.size());
