@@ -111,7 +111,8 @@ TEST_CASE("a batch says where its views lie, also where they are made on a devic
     CHECK((std::min(place[2], place[2] + place[0]) >= 0 && std::max(place[2], place[2] + place[0]) <= 32));
     CHECK((place[5] >= 0 && place[5] + place[4] <= 32));
   }
-  Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}), {.batch_size = 10});
+  Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}),
+               {.batch_size = 10});
   CHECK(!other.next()->places.defined());
 }
 
