@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include <fovea/kernels/cholesky.h>
-#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {

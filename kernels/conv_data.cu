@@ -25,57 +25,20 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kWarps = kGatherThreads / kWarp, kStages = 3;
-
-template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-struct GatherTile {
-  using Block = GatherBlock<element_t<kMath>, kBlockM, kBlockN, kPacks>;
-  static constexpr int kWarpsN = kWarps / kWarpsM, kM = kBlockM / kWarpsM, kN = kBlockN / kWarpsN;
-  using Warp = WarpTile<kMath, kM, kN>;
-  static constexpr int kStageChunks = (kBlockM + kBlockN) * kGatherChunks;
-  static constexpr size_t kStaged = size_t(kWarps) * kM * Warp::kStagePitch * sizeof(float);
-  static constexpr size_t kBytes = std::max(size_t(kStages) * kStageChunks * 16, kStaged);
-};
-
-template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-__global__ __launch_bounds__(kGatherThreads, 2) void gather_kernel(GatherProduct<element_t<kMath>> p) {
-  using Tile = GatherTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>;
+template <Math kMath, class Block, int kWarpsM>
+__global__ __launch_bounds__(kProductThreads, 2) void gather_kernel(GatherProduct<element_t<kMath>> p) {
   extern __shared__ uint4 stages[];
-  __shared__ typename Tile::Block::Shared shared;
-  typename Tile::Block block(p, shared);
-  if (block.empty) return;
-
-  typename Tile::Warp warp;
-  const int warp_m = int(threadIdx.x) / kWarp % kWarpsM * Tile::kM;
-  const int warp_n = int(threadIdx.x) / kWarp / kWarpsM * Tile::kN;
-  auto load = [&](int tile) {
-    uint4* a = stages + tile % kStages * Tile::kStageChunks;
-    if (tile < block.tiles) block.load(a, a + kBlockM * kGatherChunks);
-    copy_async_commit();
-  };
-#pragma unroll
-  for (int tile = 0; tile < kStages - 1; ++tile) load(tile);
-  for (int tile = 0; tile < block.tiles; ++tile) {
-    copy_async_wait<kStages - 2>();
-    block_barrier();
-    load(tile + kStages - 1);
-    const uint4* a = stages + tile % kStages * Tile::kStageChunks;
-    warp.template add_rows<kGatherChunks>(a, a + kBlockM * kGatherChunks, warp_m, warp_n);
-  }
-  copy_async_wait<0>();
-  block_barrier();
-
-  constexpr int kPitch = Tile::Warp::kStagePitch;
-  float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * Tile::kM * kPitch;
-  warp.template stage<false>(staged);
-  block.template write<Tile::kM, Tile::kN, kPitch>(staged, warp_m, warp_n);
+  __shared__ typename Block::Shared shared;
+  Block block(p, shared);
+  if (!block.empty) WarpProduct<kMath, Block, kWarpsM>::run(block, stages);
 }
 
 template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
 void run(Cuda& ctx, GatherProduct<element_t<kMath>> p) {
+  using Block = GatherBlock<element_t<kMath>, kBlockM, kBlockN, kPacks>;
   const unsigned blocks = gather_blocks<kBlockM, kBlockN>(p);
-  launch(ctx, gather_kernel<kMath, kBlockM, kBlockN, kWarpsM, kPacks>, blocks, kGatherThreads,
-         GatherTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>::kBytes, p);
+  launch(ctx, gather_kernel<kMath, Block, kWarpsM>, blocks, kProductThreads, WarpProduct<kMath, Block, kWarpsM>::kBytes,
+         p);
 }
 
 // The largest tile that neither wastes columns nor leaves multiprocessors idle.

@@ -6,10 +6,11 @@
 #include <stdexcept>
 
 #include <fovea/kernels/conv_cuda.cuh>
+#include <fovea/kernels/conv_pipeline.cuh>
 
 namespace fovea::kernels::conv {
 
-inline constexpr int kGatherThreads = 256, kGatherChunks = 8;  // of a row of a tile: 128 bytes of the reduction
+inline constexpr int kGatherChunks = 8;  // of a row of a tile: 128 bytes of the reduction
 
 // out[point, column] = max(least, bias[column] + sum over taps and channels of source(point, tap, channel)
 // weight[column, tap, channel]), for each group and each class of positions.
@@ -41,7 +42,9 @@ struct GatherProduct {
 // Otherwise patches come element by element, neighbouring lanes reading neighbours of one row.
 template <class T, int kBlockM, int kBlockN, bool kPacks>
 struct GatherBlock {
-  static constexpr int kVec = kPack<T>, kStep = kGatherChunks * kVec;
+  static constexpr int kM = kBlockM, kN = kBlockN, kVec = kPack<T>, kDepth = kGatherChunks * kVec;
+  static constexpr int kTileA = kBlockM * kGatherChunks, kTileB = kBlockN * kGatherChunks;
+  static constexpr bool kColumns = false;
   struct Shared {
     T* places[kBlockM];     // of the points' rows in the output: of the first column; null beyond the last point
     Point points[kBlockM];  // and in the source
@@ -52,7 +55,7 @@ struct GatherBlock {
   Axis axis_h, axis_w;
   int group, column;  // the first
   int tap_columns, run, padded, line;
-  int tiles = 0;  // of the reduction
+  int steps = 0;  // of the reduction
   bool empty;     // no points
   const T* weight;
   Tap tap{}, own{};
@@ -74,10 +77,10 @@ struct GatherBlock {
     tap_columns = p.folded ? (axis_w.taps ? 1 : 0) : axis_w.taps;
     run = p.folded ? axis_w.taps * p.pitch : p.channels;
     padded = std::max(ceil_div(run, kVec), 1) * kVec;
-    tiles = ceil_div(axis_h.taps * tap_columns * padded, kStep);
+    steps = ceil_div(axis_h.taps * tap_columns * padded, kDepth);
     line = p.w * p.pitch;
 
-    for (int row = threadIdx.x; row < kBlockM; row += kGatherThreads) {
+    for (int row = threadIdx.x; row < kBlockM; row += kProductThreads) {
       const int point = first + row, n = point / grid, rest = point % grid;
       const int i = rest / axis_w.points, j = rest % axis_w.points;
       const int out_i = i * axis_h.out_step + axis_h.out_first, out_j = j * axis_w.out_step + axis_w.out_first;
@@ -98,9 +101,11 @@ struct GatherBlock {
     block_barrier();
   }
 
-  // Starts the copies of the next tile: patches to a, weight to b, in swizzled rows.
-  __device__ void load(uint4* a, uint4* b) {
-    constexpr int kApart = kGatherThreads / kGatherChunks;  // rows
+  __device__ void find(int) {}  // the taps move on with load()
+
+  // Starts the copies of the next step, step by step: patches to a, weight to b, in swizzled rows.
+  __device__ void load(int, uint4* a, uint4* b) {
+    constexpr int kApart = kProductThreads / kGatherChunks;  // rows
     const int chunk = threadIdx.x % kGatherChunks, row0 = threadIdx.x / kGatherChunks, lane = threadIdx.x % kWarp;
     const Tap& read = kPacks ? tap : own;
     const bool taken = read.row < axis_h.taps;
@@ -117,7 +122,7 @@ struct GatherBlock {
       }
     } else {
 #pragma unroll 4
-      for (int r = threadIdx.x / kWarp; r < kBlockM; r += kGatherThreads / kWarp) {
+      for (int r = threadIdx.x / kWarp; r < kBlockM; r += kProductThreads / kWarp) {
         const Point point = shared.points[r];
         const T* from = static_cast<const T*>(point.first) + ahead;
         const bool inside = taken && unsigned(point.row + down) < unsigned(p.h);
@@ -125,7 +130,7 @@ struct GatherBlock {
           return inside && own.element + e < run && unsigned(point.element + right + e) < unsigned(line);
         });
       }
-      own.advance(kStep, tap_columns, padded);
+      own.advance(kDepth, tap_columns, padded);
     }
     const T* at = weight + tap.row * p.weight_row + tap.column * p.weight_column + tap.element;
 #pragma unroll
@@ -134,7 +139,7 @@ struct GatherBlock {
       copy_async<16>(b + swizzled<kGatherChunks>(row0 + i * kApart, chunk), at + int64_t(i) * kApart * p.weight_ld,
                      inside ? 16 : 0);
     }
-    tap.advance(kStep, tap_columns, padded);
+    tap.advance(kDepth, tap_columns, padded);
   }
 
   // Writes sums that a warp staged: rows from `row` on, columns from `first` on.

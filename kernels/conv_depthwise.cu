@@ -12,7 +12,6 @@
 // Bytes: forward and gradient of the input read and write each image once, from memory; the gradient of the weight
 // reads x and dy once, 5 x 5 and 7 x 7 kernels once for each of their rows, mostly from the second-level cache.
 #include <fovea/kernels/device_scratch.h>
-#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/conv_cuda.cuh>
 
 namespace fovea::kernels::conv {

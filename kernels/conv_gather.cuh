@@ -2,7 +2,6 @@
 
 // Private to kernels/conv_*.cu: which elements of an image a row of the implicit matrix of a convolution reads.
 #include <fovea/kernels/conv.h>
-#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 #include <fovea/kernels/mma.cuh>
 

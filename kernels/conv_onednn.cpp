@@ -54,6 +54,13 @@ Key key(const Conv2dShape& s, Type type, bool bias = false, Epilogue epilogue = 
           s.pad_h, s.pad_w, s.dilation_h, s.dilation_w, s.groups, int64_t(type), bias, int64_t(epilogue)};
 }
 
+// Whether no output reads some rows between others. There oneDNN's forward kernels for AMX (2.6) leave part of their
+// input buffers as they were: what comes out depends on which thread had which rows before.
+bool skips_rows(const Conv2dShape& s) {
+  const bool plain = s.kh == 1 && s.kw == 1 && s.pad_h == 0 && s.pad_w == 0;  // has kernels of its own, which are sound
+  return s.stride_h > s.dilation_h * (s.kh - 1) + 1 && !plain;
+}
+
 dnnl::convolution_forward::primitive_desc forward_desc(const Conv2dShape& s, Type type, bool bias = false,
                                                        Epilogue epilogue = Epilogue::none) {
   return convolution(input(s, type), any(weight_dims(s), type), bias ? bias_desc(s) : Desc(), output(s, type), sizes(s),
@@ -64,7 +71,7 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Conv2dShape& s, Typ
 
 template <class T>
 bool conv_forward(const Conv2dShape& s, const T* x, const float* weight, const float* bias, Epilogue epilogue, T* y) {
-  if (!usable<T>()) return false;
+  if (!usable<T>() || (type_of<T> == Type::bf16 && skips_rows(s))) return false;
   static Cache<Convolution> cache;
   constexpr Type type = type_of<T>;
   auto entry = cache.get(key(s, type, bias != nullptr, epilogue), [&] {

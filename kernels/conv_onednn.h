@@ -1,7 +1,7 @@
 #pragma once
 
 // Private to kernels/conv*.cpp: direct convolutions through oneDNN, for T = float and bf16. They return false, and do
-// nothing, where oneDNN has no fast kernels for T on this CPU.
+// nothing, where oneDNN has no fast kernels for T on this CPU, or wrong ones for the shape.
 #include <fovea/kernels/conv.h>
 
 namespace fovea::kernels::onednn {

@@ -25,54 +25,12 @@
 namespace fovea::kernels::conv {
 namespace {
 
-constexpr int kWarps = kWeightThreads / kWarp, kStages = 3;
-
-template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-struct WeightTile {
-  static constexpr int kPoints = 128 / sizeof(element_t<kMath>);  // in a step
-  using Block = WeightBlock<element_t<kMath>, kBlockM, kBlockN, kPoints, kPacks>;
-  static constexpr int kWarpsN = kWarps / kWarpsM, kM = kBlockM / kWarpsM, kN = kBlockN / kWarpsN;
-  using Warp = WarpTile<kMath, kM, kN>;
-  static constexpr int kStageChunks = Block::kTileA + Block::kTileB;
-  static constexpr size_t kStaged = size_t(kWarps) * kM * Warp::kStagePitch * sizeof(float);
-  static constexpr size_t kBytes = std::max(size_t(kStages) * kStageChunks * 16, kStaged);
-};
-
-template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
-__global__ __launch_bounds__(kWeightThreads, 2) void weights_kernel(WeightProduct<element_t<kMath>> p) {
-  using Tile = WeightTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>;
+template <Math kMath, class Block, int kWarpsM>
+__global__ __launch_bounds__(kProductThreads, 2) void weights_kernel(WeightProduct<element_t<kMath>> p) {
   extern __shared__ uint4 stages[];
-  __shared__ typename Tile::Block::Shared shared;
-  typename Tile::Block block(p, shared);
-
-  typename Tile::Warp warp;
-  const int warp_m = int(threadIdx.x) / kWarp % kWarpsM * Tile::kM;
-  const int warp_n = int(threadIdx.x) / kWarp / kWarpsM * Tile::kN;
-  auto load = [&](int step) {
-    uint4* a = stages + step % kStages * Tile::kStageChunks;
-    if (step < block.steps) block.load(step, a, a + Tile::Block::kTileA);
-    copy_async_commit();
-    block.find(step + 1);
-  };
-#pragma unroll
-  for (int step = 0; step < kStages - 1; ++step) {
-    if (step > 0) block_barrier();
-    load(step);
-  }
-  for (int step = 0; step < block.steps; ++step) {
-    copy_async_wait<kStages - 2>();
-    block_barrier();
-    load(step + kStages - 1);
-    const uint4* a = stages + step % kStages * Tile::kStageChunks;
-    warp.template add_columns<Tile::kPoints>(a, a + Tile::Block::kTileA, warp_m, warp_n);
-  }
-  copy_async_wait<0>();
-  block_barrier();
-
-  constexpr int kPitch = Tile::Warp::kStagePitch;
-  float* staged = reinterpret_cast<float*>(stages) + int(threadIdx.x) / kWarp * Tile::kM * kPitch;
-  warp.template stage<true>(staged);
-  block.template write<Tile::kM, Tile::kN, kPitch>(staged, warp_m, warp_n);
+  __shared__ typename Block::Shared shared;
+  Block block(p, shared);
+  WarpProduct<kMath, Block, kWarpsM>::run(block, stages);
 }
 
 // out[i] = sum of the parts' i-th elements, in order.                            reads parts * size, writes size
@@ -93,12 +51,12 @@ __global__ void add_parts_kernel(const float* parts, int count, int64_t size, fl
 
 // Splits the product over blocks of kBlockM x kBlockN, runs it by start(product, blocks) and adds the parts.
 template <int kBlockM, int kBlockN, class T, class Start>
-void run_split(Cuda& ctx, WeightProduct<T> p, int points_per_step, float* dweight, const Start& start) {
+void run_split(Cuda& ctx, WeightProduct<T> p, float* dweight, const Start& start) {
   p.tiles_m = ceil_div(p.rows, kBlockM);
   p.tiles_n = ceil_div(p.columns, kBlockN);
   const int64_t tiles = int64_t(p.tiles_m) * p.tiles_n * p.groups;
   // Two blocks for each multiprocessor, each with at least 256 points.
-  const int steps = ceil_div(p.points, points_per_step);
+  const int steps = ceil_div(p.points, WeightBlock<T, kBlockM, kBlockN, true>::kDepth);
   const int64_t most = std::max(p.points / 256, 1);
   const int wanted = int(std::clamp<int64_t>(2 * ctx.multiprocessors / tiles, 1, most));
   p.steps_per_part = ceil_div(steps, wanted);
@@ -118,10 +76,10 @@ void run_split(Cuda& ctx, WeightProduct<T> p, int points_per_step, float* dweigh
 
 template <Math kMath, int kBlockM, int kBlockN, int kWarpsM, bool kPacks>
 void run(Cuda& ctx, const WeightProduct<element_t<kMath>>& p, float* dweight) {
-  using Tile = WeightTile<kMath, kBlockM, kBlockN, kWarpsM, kPacks>;
-  run_split<kBlockM, kBlockN>(ctx, p, Tile::kPoints, dweight, [&](const auto& product, unsigned blocks) {
-    launch(ctx, weights_kernel<kMath, kBlockM, kBlockN, kWarpsM, kPacks>, blocks, kWeightThreads, Tile::kBytes,
-           product);
+  using Block = WeightBlock<element_t<kMath>, kBlockM, kBlockN, kPacks>;
+  run_split<kBlockM, kBlockN>(ctx, p, dweight, [&](const auto& product, unsigned blocks) {
+    launch(ctx, weights_kernel<kMath, Block, kWarpsM>, blocks, kProductThreads,
+           WarpProduct<kMath, Block, kWarpsM>::kBytes, product);
   });
 }
 
@@ -131,9 +89,8 @@ void run(Cuda& ctx, const WeightProduct<element_t<kMath>>& p, bool packs, float*
   if (p.rows <= 64) return run<kMath, 64, 128, 2, true>(ctx, p, dweight);
   if constexpr (kMath == Math::bf16)
     if (hopper_takes_weights(ctx))
-      return run_split<kHopperSide, kHopperSide>(
-          ctx, p, kHopperPoints, dweight,
-          [&](const auto& product, unsigned blocks) { weights_on_hopper(ctx, product, blocks); });
+      return run_split<128, 128>(
+          ctx, p, dweight, [&](const auto& product, unsigned blocks) { weights_on_hopper(ctx, product, blocks); });
   run<kMath, 128, 128, 2, true>(ctx, p, dweight);
 }
 

@@ -3,10 +3,9 @@
 // Private to kernels/conv_weights*.cu: the implicit matrix product that gives the gradient of a convolution's weight,
 // and how a block of threads copies its operands.
 #include <fovea/kernels/conv_cuda.cuh>
+#include <fovea/kernels/conv_pipeline.cuh>
 
 namespace fovea::kernels::conv {
-
-inline constexpr int kWeightThreads = 256;
 
 // out[part][k, tap, c] = sum over the part's points of dy[point, k] x(point, tap, c), for each group.
 template <class T>
@@ -26,12 +25,14 @@ struct WeightProduct {
   int tiles_m, tiles_n, steps_per_part;
 };
 
-// What one block multiplies: kBlockM channels of dy and kBlockN columns of patches, kPoints points at a time, in order.
-// Both tiles have a row for each point, in panels (in_panels). Where a point's patch begins is worked out once for each
-// point, a step ahead. kPacks: 16 bytes at once, a thread's columns stay the same. Otherwise element by element, a warp
-// reading neighbours of one row.
-template <class T, int kBlockM, int kBlockN, int kPoints, bool kPacks>
+// What one block multiplies: kBlockM channels of dy and kBlockN columns of patches, 32 or 64 points at a time, in
+// order. Both tiles have a row for each point, in panels (in_panels). Where a point's patch begins is worked out once
+// for each point, a step ahead. kPacks: 16 bytes at once, a thread's columns stay the same. Otherwise element by
+// element, a warp reading neighbours of one row.
+template <class T, int kBlockM, int kBlockN, bool kPacks>
 struct WeightBlock {
+  static constexpr int kM = kBlockM, kN = kBlockN, kDepth = 128 / sizeof(T), kPoints = kDepth;
+  static constexpr bool kColumns = true;
   static constexpr int kVec = kPack<T>, kEach = 4 / sizeof(T), kAChunks = kBlockM / kVec, kBChunks = kBlockN / kVec;
   static constexpr int kTileA = kPoints * kAChunks, kTileB = kPoints * kBChunks;  // in chunks
   struct Shared {
@@ -90,7 +91,7 @@ struct WeightBlock {
     if (kPacks || p.packs_dy) {
       const int chunk = int(threadIdx.x) % kAChunks;
 #pragma unroll
-      for (int i = 0; i < kPoints; i += kWeightThreads / kAChunks) {
+      for (int i = 0; i < kPoints; i += kProductThreads / kAChunks) {
         const int at = i + int(threadIdx.x) / kAChunks;
         const bool inside = at < left && chunk * kVec < rows;
         copy_async<16>(a + in_panels<kPoints>(at, chunk), from + at * k + chunk * kVec, inside ? 16 : 0);
@@ -99,7 +100,7 @@ struct WeightBlock {
 #pragma unroll
       for (int chunk = 0; chunk < kAChunks; chunk += kWarp / 4)
 #pragma unroll 1
-        for (int at = threadIdx.x / kWarp; at < kPoints; at += kWeightThreads / kWarp) {
+        for (int at = threadIdx.x / kWarp; at < kPoints; at += kProductThreads / kWarp) {
           const int element = (chunk + lane / 4) * kVec + lane % 4 * kEach;
           copy_word(a + in_panels<kPoints>(at, chunk + lane / 4), lane % 4, from + at * k + element,
                     [&](int e) { return at < left && element + e < rows; });
@@ -108,7 +109,7 @@ struct WeightBlock {
     if constexpr (kPacks) {
       const int chunk = int(threadIdx.x) % kBChunks;
 #pragma unroll
-      for (int i = 0; i < kPoints; i += kWeightThreads / kBChunks) {
+      for (int i = 0; i < kPoints; i += kProductThreads / kBChunks) {
         const int at = i + int(threadIdx.x) / kBChunks;
         const Point point = points[at];
         const bool inside =
@@ -124,7 +125,7 @@ struct WeightBlock {
         const int below = tap.row * p.axis_h.step;
         const int beside = tap.column * p.axis_w.step * p.pitch + tap.element;
 #pragma unroll 4
-        for (int at = threadIdx.x / kWarp; at < kPoints; at += kWeightThreads / kWarp) {
+        for (int at = threadIdx.x / kWarp; at < kPoints; at += kProductThreads / kWarp) {
           const Point point = points[at];
           const bool inside = mine < p.columns && unsigned(point.row + below) < unsigned(p.h);
           copy_word(b + in_panels<kPoints>(at, chunk), lane % 4,
@@ -159,8 +160,7 @@ struct WeightBlock {
 };
 
 // On Hopper's own instructions (conv_weights_hopper.cu): whether this device and this build have them. Then the product
-// with tiles of kHopperSide and steps of kHopperPoints runs by weights_on_hopper.
-inline constexpr int kHopperSide = 128, kHopperPoints = 64;
+// in tiles of 128 x 128 runs by weights_on_hopper.
 bool hopper_takes_weights(const Cuda& ctx);
 void weights_on_hopper(Cuda& ctx, const WeightProduct<bf16>& p, unsigned blocks);
 

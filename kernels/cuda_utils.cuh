@@ -37,6 +37,12 @@ inline unsigned grid_for(const Cuda& ctx, int64_t n, int64_t per_block, int bloc
   return unsigned(std::min<int64_t>(ceil_div(n, per_block), int64_t(ctx.multiprocessors) * blocks_per_multiprocessor));
 }
 
+// __syncthreads() of whole warps: lanes that come out of a branch or a loop before the others wait for these first.
+__device__ inline void block_barrier() {
+  __syncwarp();
+  __syncthreads();
+}
+
 // N neighbouring elements, read and written at once where they are aligned: Pack<float, 4> and Pack<bf16, 8> are one
 // 16-byte access.
 template <class T, int N>

@@ -3,9 +3,11 @@
 //                 tiles in shared memory, so that both sides are coalesced; the rest element by element in the target's
 //                 order
 //   gather        each row in units of up to 16 bytes
-//   scatter_add   without atomics: the picks of one row are chained in their order (next[], head[]), and the threads of
-//                 the first pick add the chain up
-//   put_rows      the same chains: the last pick of a row moves it, in units of up to 16 bytes
+//   scatter_add   without atomics: the picks are sorted by their rows, runs of 2048 in shared memory and then pairs of
+//                 runs merged; the threads of a row's first pick add all of them up, in order
+//   put_rows      sorted likewise: the last pick of a row moves it, in units of up to 16 bytes
+#include <stdexcept>
+
 #include <fovea/kernels/device_scratch.h>
 #include <fovea/kernels/index.h>
 #include <fovea/kernels/strided_box.h>
@@ -157,51 +159,111 @@ void gather(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t bat
   });
 }
 
-// A warp for each pick of each list of `picks` indices: next[k] is the next pick of the same row, -1 if there is none;
-// head[k] says that no earlier one is.
-constexpr int kLinkThreads = 256;
-__global__ void link_picks(const int64_t* index, int32_t* next, uint8_t* head, int64_t lists, int64_t picks,
-                           Divisor by_picks) {
-  const int64_t pick = (int64_t(blockIdx.x) * kLinkThreads + threadIdx.x) / kWarp;
-  if (pick >= lists * picks) return;
-  const int lane = threadIdx.x % kWarp;
-  const Division at = by_picks.divide(pick);
-  const int64_t k = at.remainder;
-  const int64_t* list = index + at.quotient * picks;
-  const int64_t row = list[k];
-  int32_t found = -1;
-  for (int64_t begin = k + 1; begin < picks && found < 0; begin += kWarp) {
-    const unsigned same = __ballot_sync(kAllLanes, begin + lane < picks && list[begin + lane] == row);
-    if (same) found = int32_t(begin) + __ffs(int(same)) - 1;
+// A pick: the row that it goes to, counted through all lists, and its own place, likewise. As numbers picks are in the
+// order of their rows, those of one row in their own, and no two are equal.
+struct Pick {
+  uint64_t bits;
+  __device__ static Pick of(int64_t row, int64_t place) { return {uint64_t(row) << 32 | uint64_t(place)}; }
+  __device__ int64_t row() const { return int64_t(bits >> 32); }
+  __device__ int64_t place() const { return int64_t(bits & 0xffffffffu); }
+  __device__ bool operator<(const Pick& other) const { return bits < other.bits; }
+};
+
+// The picks of all lists in runs of `tile`, a power of two, each run in order: bitonic, in shared memory.
+constexpr int kSortTile = 2048, kSortThreads = 512;
+__global__ void __launch_bounds__(kSortThreads)
+    sort_tiles(const int64_t* index, Pick* sorted, int64_t count, int64_t rows, Divisor by_picks, int tile) {
+  __shared__ Pick picks[kSortTile];
+  const int64_t first = int64_t(blockIdx.x) * tile;
+  for (int i = threadIdx.x; i < tile; i += kSortThreads) {
+    const int64_t place = first + i;
+    picks[i] = place < count ? Pick::of(by_picks.divide(place).quotient * rows + index[place], place) : Pick{~0ull};
   }
-  bool earlier = false;
-  for (int64_t begin = k - 1; begin >= 0 && !earlier; begin -= kWarp)
-    earlier = __any_sync(kAllLanes, begin - lane >= 0 && list[begin - lane] == row);
-  if (lane == 0) next[pick] = found, head[pick] = !earlier;
+  for (int run = 2; run <= tile; run *= 2)
+    for (int apart = run / 2; apart > 0; apart /= 2) {
+      block_barrier();
+      for (int i = threadIdx.x; i < tile / 2; i += kSortThreads) {
+        const int low = i / apart * 2 * apart + i % apart;
+        const Pick a = picks[low], b = picks[low + apart];
+        if ((b < a) == ((low & run) == 0)) picks[low] = b, picks[low + apart] = a;
+      }
+    }
+  block_barrier();
+  for (int i = threadIdx.x; i < tile && first + i < count; i += kSortThreads) sorted[first + i] = picks[i];
+}
+
+// Two neighbouring runs become one: a pick's place in it is that in its own run and the number of smaller ones in the
+// other.
+struct MergeRuns {
+  static constexpr int kN = 1;
+  const Pick* from;
+  Pick* to;
+  int64_t count, length;
+  template <int>
+  __device__ void run(int64_t i) const {
+    const int64_t own = i / length * length, other = (i / length ^ 1) * length;
+    const int64_t begin = min(other, count), end = min(other + length, count);
+    const Pick pick = from[i];
+    int64_t low = begin, high = end;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      from[middle] < pick ? low = middle + 1 : high = middle;
+    }
+    to[min(own, other) + i - own + low - begin] = pick;
+  }
+};
+
+// The picks of all lists in order.
+static const Pick* sorted_picks(Cuda& ctx, DeviceScratch& scratch, const int64_t* index, int64_t lists, int64_t rows,
+                                int64_t picks) {
+  const int64_t count = lists * picks;
+  if (count > UINT32_MAX || lists * rows > UINT32_MAX)
+    throw std::runtime_error("scatter_add, put_rows: want fewer than 2^32 rows and picks");
+  Pick *sorted = scratch.take<Pick>(size_t(count)),
+       *other = count > kSortTile ? scratch.take<Pick>(size_t(count)) : nullptr;
+  int tile = 2;
+  while (tile < kSortTile && tile < count) tile *= 2;
+  launch(ctx, sort_tiles, unsigned(ceil_div<int64_t>(count, tile)), kSortThreads, 0, index, sorted, count, rows, picks,
+         tile);
+  for (int64_t length = tile; length < count; length *= 2) {
+    for_each(ctx, MergeRuns{sorted, other, count, length}, count, false);
+    std::swap(sorted, other);
+  }
+  return sorted;
 }
 
 template <class T>
 struct ScatterBody {
-  static constexpr int kN = std::min(kPack<T>, kPack<accumulator_t<T>>);
+  static constexpr int kN = std::min(kPack<T>, kPack<accumulator_t<T>>), kTogether = 4;  // picks on their way at once
   const T* x;
-  const int64_t* index;
-  const int32_t* next;
-  const uint8_t* head;
+  const Pick* sorted;  // of all lists, or of the one for every image
   accumulator_t<T>* y;
-  int64_t rows, picks, cols;
-  Divisor by_picks, by_cols;
-  bool index_per_batch;
+  int64_t rows, cols, count;
+  Divisor by_count, by_cols;
   template <int N>
   __device__ void run(int64_t i) const {
-    const Division at = by_cols.divide(i), pick = by_picks.divide(at.quotient);
-    const int64_t list = index_per_batch ? pick.quotient * picks : 0;
-    if (!head[list + pick.remainder]) return;
-    auto* target = y + (pick.quotient * rows + index[list + pick.remainder]) * cols + at.remainder;
+    const Division at = by_cols.divide(i), image = by_count.divide(at.quotient);
+    int64_t next = image.remainder;
+    const int64_t row = sorted[next].row();
+    if (next > 0 && sorted[next - 1].row() == row) return;  // another's
+    const T* from = x + image.quotient * count * cols + at.remainder;
+    auto* target = y + (image.quotient * rows + row) * cols + at.remainder;
     auto sum = load_values<N>(target);
-    for (int64_t k = pick.remainder; k >= 0; k = next[list + k]) {
-      const auto values = load_values<N>(x + (pick.quotient * picks + k) * cols + at.remainder);
+    int found = kTogether;
+    for (; found == kTogether; next += kTogether) {
+      Values<accumulator_t<T>, N> values[kTogether];
+      found = 0;
 #pragma unroll
-      for (int j = 0; j < N; ++j) sum[j] += values[j];
+      for (int k = 0; k < kTogether; ++k) {
+        if (next + k >= count) continue;
+        const Pick pick = sorted[next + k];
+        if (pick.row() == row) values[k] = load_values<N>(from + pick.place() * cols), found = k + 1;
+      }
+#pragma unroll
+      for (int k = 0; k < kTogether; ++k)
+        if (k < found)
+#pragma unroll
+          for (int j = 0; j < N; ++j) sum[j] += values[k][j];
     }
     store_values(target, sum);
   }
@@ -210,15 +272,12 @@ template <class T>
 void scatter_add(Cuda& ctx, const T* x, const int64_t* index, accumulator_t<T>* y, int64_t batch, int64_t rows,
                  int64_t picks, int64_t cols, bool index_per_batch) {
   constexpr int N = ScatterBody<T>::kN;
-  const int64_t lists = index_per_batch ? batch : 1;
   if (batch * picks * cols == 0) return;
+  const int64_t lists = index_per_batch ? batch : 1, count = lists * picks;
   DeviceScratch scratch(ctx);
-  auto* next = scratch.take<int32_t>(size_t(lists * picks));
-  auto* head = scratch.take<uint8_t>(size_t(lists * picks));
-  launch(ctx, link_picks, unsigned(ceil_div<int64_t>(lists * picks, kLinkThreads / kWarp)), kLinkThreads, 0, index,
-         next, head, lists, picks, picks);
-  for_each(ctx, ScatterBody<T>{x, index, next, head, y, rows, picks, cols, picks, cols, index_per_batch},
-           batch * picks * cols, cols % N == 0 && is_aligned<N>(x) && is_aligned<N>(y));
+  const Pick* sorted = sorted_picks(ctx, scratch, index, lists, rows, picks);
+  for_each(ctx, ScatterBody<T>{x, sorted, y, rows, cols, count, count, cols}, batch * picks * cols,
+           cols % N == 0 && is_aligned<N>(x) && is_aligned<N>(y));
 }
 template void scatter_add<float>(Cuda&, const float*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
 template void scatter_add<bf16>(Cuda&, const bf16*, const int64_t*, float*, int64_t, int64_t, int64_t, int64_t, bool);
@@ -231,29 +290,27 @@ template <class E>
 struct PutBody {
   static constexpr int kN = 1;
   const E* x;
-  const int64_t* index;
-  const int32_t* next;
+  const Pick* sorted;
   E* y;
   Divisor by_units;
-  int64_t units;
+  int64_t units, picks;
   template <int>
   __device__ void run(int64_t i) const {
     const Division at = by_units.divide(i);
-    if (next[at.quotient] < 0) y[index[at.quotient] * units + at.remainder] = x[i];
+    const Pick pick = sorted[at.quotient];
+    if (at.quotient + 1 == picks || sorted[at.quotient + 1].row() != pick.row())
+      y[pick.row() * units + at.remainder] = x[pick.place() * units + at.remainder];
   }
 };
-void put_rows(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t, int64_t picks, size_t row_bytes) {
+void put_rows(Cuda& ctx, const void* x, const int64_t* index, void* y, int64_t rows, int64_t picks, size_t row_bytes) {
   if (picks * int64_t(row_bytes) == 0) return;
   DeviceScratch scratch(ctx);
-  auto* next = scratch.take<int32_t>(size_t(picks));
-  auto* head = scratch.take<uint8_t>(size_t(picks));
-  launch(ctx, link_picks, unsigned(ceil_div<int64_t>(picks, kLinkThreads / kWarp)), kLinkThreads, 0, index, next, head,
-         1, picks, picks);
+  const Pick* sorted = sorted_picks(ctx, scratch, index, 1, rows, picks);
   const size_t together = row_bytes | reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(y) | 16;
   with_unit(together & -together, [&](auto unit) {
     using E = decltype(unit);
     const int64_t units = int64_t(row_bytes / sizeof(E));
-    for_each(ctx, PutBody<E>{static_cast<const E*>(x), index, next, static_cast<E*>(y), units, units}, picks * units,
+    for_each(ctx, PutBody<E>{static_cast<const E*>(x), sorted, static_cast<E*>(y), units, units, picks}, picks * units,
              false);
   });
 }

@@ -155,6 +155,40 @@ struct Pieces {
   }
 };
 
+// The share of this block, in shared memory and not in registers, of which the loop over pieces wants all.
+template <int kRows, int kCols, int kDepth, class T>
+__device__ const Share& block_share(const Job<T>& job) {
+  __shared__ Share share;
+  if (threadIdx.x == 0) share = share_of<kRows, kCols, kDepth>(job, blockIdx.x);
+  __syncthreads();
+  return share;
+}
+
+// Calls multiply(tile of A, tile of B) for one piece after the other, from kStages buffers of P::kBytes in `shared`,
+// while the next pieces are on their way. Afterwards `shared` is free.
+template <class P, int kStages, class T, class Multiply>
+__device__ void for_each_piece(const Job<T>& job, const Share& share, char* shared, const Multiply& multiply) {
+  const int count = share.end - share.begin;
+  P pieces(job, share);
+#pragma unroll 1
+  for (int i = 0; i < kStages - 1; ++i) {
+    if (i < count) pieces.load(shared + i * P::kBytes);
+    copy_async_commit();
+  }
+  int used = 0;  // buffer
+  for (int i = kStages - 1; i < count + kStages - 1; ++i) {
+    copy_async_wait<kStages - 2>();
+    __syncthreads();
+    if (i < count) pieces.load(shared + (used == 0 ? kStages - 1 : used - 1) * P::kBytes);
+    copy_async_commit();
+    const char* tiles = shared + used * P::kBytes;
+    used = used + 1 == kStages ? 0 : used + 1;
+    multiply(tiles, tiles + P::TileA::kBytes);
+  }
+  copy_async_wait<0>();
+  __syncthreads();
+}
+
 // A warp's part of the result in shared memory, f32 [kRows][kCols], on its way from fragments to whole rows. Chunks are
 // permuted so that fragments (4 rows, 2 chunks) and rows are both free of bank conflicts.
 template <int kRows, int kCols>

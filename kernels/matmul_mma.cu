@@ -65,27 +65,9 @@ __global__ void __launch_bounds__(Traits<T, Shape>::kThreads, Shape::kBlocks)
   extern __shared__ __align__(128) char shared[];
   const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp;
   const int warp_row = warp / S::kWarpsAcross * S::kWarpRows, warp_col = warp % S::kWarpsAcross * S::kWarpCols;
-  __shared__ Share share;  // not in registers, of which the loop wants all
-  if (threadIdx.x == 0) share = share_of<S::kRows, S::kCols, S::kDepth>(job, blockIdx.x);
-  __syncthreads();
-  const int count = share.end - share.begin;
-
-  P pieces(job, share);
-#pragma unroll 1
-  for (int i = 0; i < kStages - 1; ++i) {
-    if (i < count) pieces.load(shared + i * P::kBytes);
-    copy_async_commit();
-  }
+  const Share& share = block_share<S::kRows, S::kCols, S::kDepth>(job);
   float sum[kTall][kWide][4] = {};
-  int used = 0;  // buffer
-  for (int i = kStages - 1; i < count + kStages - 1; ++i) {
-    copy_async_wait<kStages - 2>();
-    __syncthreads();
-    if (i < count) pieces.load(shared + (used == 0 ? kStages - 1 : used - 1) * P::kBytes);
-    copy_async_commit();
-
-    const char *tile_a = shared + used * P::kBytes, *tile_b = tile_a + P::TileA::kBytes;
-    used = used + 1 == kStages ? 0 : used + 1;
+  for_each_piece<P, kStages>(job, share, shared, [&](const char* tile_a, const char* tile_b) {
 #pragma unroll
     for (int step = 0; step < S::kDepthBytes / 32; ++step) {
       uint32_t a[kTall][4], b[kWide / 2][4];
@@ -105,10 +87,8 @@ __global__ void __launch_bounds__(Traits<T, Shape>::kThreads, Shape::kBlocks)
             mma_tf32(sum[y][x], a[y], &b[x / 2][x % 2 * 2]);
         }
     }
-  }
+  });
 
-  copy_async_wait<0>();
-  __syncthreads();
   using Out = Stage<S::kWarpRows, S::kWarpCols>;
   float* stage = reinterpret_cast<float*>(shared + warp * Out::kBytes);
 #pragma unroll

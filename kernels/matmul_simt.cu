@@ -111,37 +111,17 @@ __global__ void __launch_bounds__(Traits<Shape>::kThreads, Shape::kBlocks)
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const unsigned down = lane / kLanesAcross, across = lane % kLanesAcross;
   const unsigned warp_row = warp / S::kWarpsAcross * S::kWarpRows, warp_col = warp % S::kWarpsAcross * S::kWarpCols;
-  __shared__ Share share;  // not in registers, of which the loop wants all
-  if (threadIdx.x == 0) share = share_of<S::kTile, S::kTile, S::kDepth>(job, blockIdx.x);
-  __syncthreads();
-  const int count = share.end - share.begin;
-
-  P pieces(job, share);
-#pragma unroll 1
-  for (int i = 0; i < kStages - 1; ++i) {
-    if (i < count) pieces.load(shared + i * P::kBytes);
-    copy_async_commit();
-  }
+  const Share& share = block_share<S::kTile, S::kTile, S::kDepth>(job);
   float sum[kTall][kWide] = {};
-  int used = 0;  // buffer
-  for (int i = kStages - 1; i < count + kStages - 1; ++i) {
-    copy_async_wait<kStages - 2>();
-    __syncthreads();
-    if (i < count) pieces.load(shared + (used == 0 ? kStages - 1 : used - 1) * P::kBytes);
-    copy_async_commit();
-
-    const char *tile_a = shared + used * P::kBytes, *tile_b = tile_a + P::TileA::kBytes;
-    used = used + 1 == kStages ? 0 : used + 1;
+  for_each_piece<P, kStages>(job, share, shared, [&](const char* tile_a, const char* tile_b) {
 #pragma unroll(kTransposeB && !kTransposeA ? 1 : 2)  // as far as registers go
     for (unsigned chunk = 0; chunk < S::kDepth; chunk += 4)
 #pragma unroll
       for (unsigned k = 0; k < 4; k += kStep)
         multiply<typename P::TileA, typename P::TileB, kTransposeA, kTransposeB, kStep>(
             sum, tile_a, tile_b, warp_row, warp_col, chunk + k, down, across);
-  }
+  });
 
-  copy_async_wait<0>();
-  __syncthreads();
   using Out = Stage<S::kWarpRows, S::kWarpCols>;
   float* stage = reinterpret_cast<float*>(shared + warp * Out::kBytes);
   constexpr int kTogether = kTransposeB ? 1 : 4;

@@ -1,7 +1,6 @@
 #pragma once
 
 // Shared by kernels/{norm*,low_rank}.cu: what belongs to columns.
-#include <fovea/kernels/block_barrier.cuh>
 #include <fovea/kernels/cuda_utils.cuh>
 
 namespace fovea::kernels {

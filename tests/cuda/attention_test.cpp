@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/numbers.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
+using namespace fovea::testing;
 
 namespace {
 
@@ -17,11 +19,8 @@ constexpr Dtype dtype_of = sizeof(T) == 4   ? Dtype::f32
                                             : Dtype::f64;
 
 // Repeatable numbers that bf16 holds exactly.
-Tensor numbers(Shape shape, double seed) {
-  std::vector<double> v;
-  for (int64_t i = 0; i < shape.numel(); ++i)
-    v.push_back(float(bf16(float(1.5 * std::sin(seed + double(i * i % 9973))))));
-  return Tensor::from<double>(shape, v);
+Tensor filled(Shape shape, double seed) {
+  return Tensor::from<double>(shape, as<double>(numbers<bf16>(shape.numel(), seed)));
 }
 
 struct Case {
@@ -36,8 +35,8 @@ struct Result {
 
 template <class T, class Ctx>
 Result run(Ctx& ctx, Device device, const Case& c, Dtype dtype, Dtype statistics) {
-  Tensor qkv = numbers({c.batch, c.tokens, 3, c.heads, c.dim}, 0.1).to(dtype).to(device);
-  Tensor dy = numbers({c.batch, c.tokens, c.heads, c.dim}, 0.7).to(dtype).to(device);
+  Tensor qkv = filled({c.batch, c.tokens, 3, c.heads, c.dim}, 0.1).to(dtype).to(device);
+  Tensor dy = filled({c.batch, c.tokens, c.heads, c.dim}, 0.7).to(dtype).to(device);
   // Image 0 sees most keys, others but the first half's end and, if there is a third, nothing at all.
   Tensor mask = Tensor::zeros({c.batch, c.tokens}, Dtype::u8);
   for (int64_t b = 0; b < c.batch; ++b)
@@ -99,8 +98,8 @@ TEST_CASE("attention on the device in bf16 errs at most twice as much as its par
   const Case c{1, 90, 1, 64};
   Result wanted = run<double>(cpu(), Device::cpu(), c, Dtype::f64, Dtype::f64);
   Result got = run<bf16>(cuda(0), Device::cuda(), c, Dtype::bf16, Dtype::f32);
-  const std::vector<double> qkv = numbers({c.tokens, 3, c.dim}, 0.1).to_vector<double>(),
-                            dy = numbers({c.tokens, c.dim}, 0.7).to_vector<double>();
+  const std::vector<double> qkv = filled({c.tokens, 3, c.dim}, 0.1).to_vector<double>(),
+                            dy = filled({c.tokens, c.dim}, 0.7).to_vector<double>();
   auto rounded = [](double x) { return double(float(bf16(float(x)))); };
   auto part = [&](int64_t i, int which) { return qkv.data() + (i * 3 + which) * c.dim; };
   auto dot = [&](const double* a, const double* b) {
@@ -138,7 +137,7 @@ TEST_CASE("attention on the device in bf16 errs at most twice as much as its par
 TEST_CASE("attention on the device takes rows that are not aligned", "[cuda][attention]") {
   // One element past a boundary of 16 bytes, with a width that packs would allow.
   const int64_t tokens = 19, dim = 32;
-  Tensor qkv = numbers({tokens, 3, 1, dim}, 0.1).to(Dtype::f32), all = Tensor::zeros({tokens * 3 * dim + 1});
+  Tensor qkv = filled({tokens, 3, 1, dim}, 0.1).to(Dtype::f32), all = Tensor::zeros({tokens * 3 * dim + 1});
   std::copy_n(qkv.data<float>(), qkv.numel(), all.data<float>() + 1);
   all = all.to(Device::cuda());
   Tensor y = Tensor::zeros({tokens, dim}, Dtype::f32, Device::cuda()),

@@ -1,8 +1,8 @@
 #include <fovea/kernels/kmeans.h>
 #include <fovea/kernels/sinkhorn.h>
 
-#include "cuda/support.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;

@@ -2,8 +2,8 @@
 #include <fovea/kernels/vendor/cublas.h>
 
 #include "support/catch.h"
-#include "support/device_copies.h"
 #include "support/matmul_case.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
@@ -14,13 +14,10 @@ namespace {
 template <class T, class Out>
 void compare(MatmulSizes s, MatmulOutput<T> output, double tolerance) {
   MatmulCase<T, Out> test{s, output};
-  DeviceCopies device;
-  const T *a = device.copy(test.a), *b = device.copy(test.b);
-  Out* c = device.copy(test.c);
-  vendor::matmul(device.ctx, s, a, b, c, output);
-  std::vector<Out> result = test.c;
-  device.read(c, result);
-  CHECK(test.error(result) < tolerance);
+  OnDevice<T> a(test.a), b(test.b);
+  OnDevice<Out> c(test.c);
+  vendor::matmul(cuda(0), s, static_cast<const T*>(a.data()), static_cast<const T*>(b.data()), c.data(), output);
+  CHECK(test.error(c.host()) < tolerance);
 }
 
 }  // namespace

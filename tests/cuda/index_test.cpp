@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "cuda/support.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
@@ -100,16 +100,19 @@ TEMPLATE_TEST_CASE("rows are added on the device in the order of the picks", "[c
                    uint8_t) {
   using T = TestType;
   using A = accumulator_t<T>;
-  const int64_t batch = 2, rows = 6;
-  for (int64_t picks : {0, 1, 33, 150})
+  const int64_t batch = 2;
+  for (int64_t picks : {0, 1, 33, 150, 5000})  // the last in several sorted runs
     for (int64_t cols : {1, 5, 16})
       for (int64_t offset : {0, 1})
         for (bool per_batch : {false, true}) {
+          if (picks == 5000 && (cols != 5 || offset)) continue;
+          const int64_t rows = picks == 5000 ? 700 : 6;
           INFO(picks << " picks of " << cols << ", offset " << offset);
           std::vector<T> x;
           for (int64_t i = 0; i < batch * picks * cols; ++i) x.push_back(T(std::sin(double(i)) * 1000));
-          std::vector<int64_t> index;
-          for (int64_t k = 0; k < picks * (per_batch ? batch : 1); ++k) index.push_back(k * k % 11 % rows);
+          std::vector<int64_t> index;  // every third goes to the same row
+          for (int64_t k = 0; k < picks * (per_batch ? batch : 1); ++k)
+            index.push_back(k % 3 ? k * k % 1009 % rows : rows - 1);
           std::vector<A> y(size_t(batch * rows * cols), A(3));
           OnDevice<T> x_there(x, offset);
           OnDevice<A> y_there(y, offset);

@@ -1,10 +1,10 @@
 #include <fovea/kernels/nt_xent.h>
 #include <fovea/kernels/xent.h>
 
-#include "cuda/support.h"
 #include "nt_xent/steps.h"
 #include "softmax_cross_entropy/steps.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;

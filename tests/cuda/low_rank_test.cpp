@@ -3,8 +3,8 @@
 #include <array>
 #include <vector>
 
-#include "cuda/operand.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
@@ -12,7 +12,7 @@ using namespace fovea::testing;
 
 namespace {
 
-using Numbers = Operand<float>;
+using Numbers = OnBoth<float>;
 
 // {rows, cols, rank, elements behind an aligned address}
 const std::vector<std::array<int64_t, 4>> kShapes{{1, 1, 1, 0},    {5, 37, 3, 0},     {70, 16, 2, 0},
@@ -29,7 +29,7 @@ TEMPLATE_TEST_CASE("low-rank merging on the device agrees with f64", "[cuda][low
   if (!clusters) ctx.capability = std::min(ctx.capability, 80);
   for (auto [rows, cols, rank, behind] : kShapes) {
     CAPTURE(clusters, rows, cols, rank, behind);
-    Operand<T> weight(rows * cols, 1, 0, behind), merged(rows * cols, 2, 0, behind);
+    OnBoth<T> weight(rows * cols, 1, 0, behind), merged(rows * cols, 2, 0, behind);
     Numbers a(rank * cols, 3), b(rows * rank, 4), magnitude(rows, 5, 6), norm(rows, 6);
     const LowRank<T> here{rows, cols, rank, 0.25, a.data(), b.data()};
     const LowRank<double> there{rows, cols, rank, 0.25, a.exact.data(), b.exact.data()};
@@ -56,7 +56,7 @@ TEMPLATE_TEST_CASE("low-rank adapters' gradients on the device agree with f64", 
   Cuda& ctx = cuda(0);
   for (auto [rows, cols, rank, behind] : kShapes) {
     CAPTURE(rows, cols, rank, behind);
-    Operand<T> weight(rows * cols, 1, 0, behind), g(rows * cols, 2, 0, behind);
+    OnBoth<T> weight(rows * cols, 1, 0, behind), g(rows * cols, 2, 0, behind);
     Numbers a(rank * cols, 3), b(rows * rank, 4), magnitude(rows, 5, 6), norm(rows, 6, 9);
     Numbers da(rank * cols, 7), db(rows * rank, 8), dm(rows, 9);
     const LowRank<T> here{rows, cols, rank, 0.25, a.data(), b.data()};

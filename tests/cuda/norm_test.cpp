@@ -3,14 +3,14 @@
 #include <array>
 #include <vector>
 
-#include "cuda/operand.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
 using namespace fovea::testing;
 
-using Numbers = Operand<float>;
+using Numbers = OnBoth<float>;
 
 TEMPLATE_TEST_CASE("batch norm on the device agrees with f64 at any shape and alignment", "[cuda][norm]", float, bf16) {
   using T = TestType;
@@ -21,9 +21,9 @@ TEMPLATE_TEST_CASE("batch norm on the device agrees with f64 at any shape and al
     for (bool residual : {false, true}) {
       CAPTURE(rows, channels, behind, residual);
       const int64_t n = rows * channels;
-      Operand<T> x(n, 1, 3, behind), other(n, 2, 0, behind), y(n, 3, 0, behind), dy(n, 4, 0, behind),
+      OnBoth<T> x(n, 1, 3, behind), other(n, 2, 0, behind), y(n, 3, 0, behind), dy(n, 4, 0, behind),
           dx(n, 5, 0, behind);
-      Operand<T> dresidual(n, 6, 0, behind);
+      OnBoth<T> dresidual(n, 6, 0, behind);
       Numbers weight(channels, 7, 1), bias(channels, 8), mean(channels, 9), invstd(channels, 10);
       Numbers running_mean(channels, 11), running_var(channels, 12, 3), dweight(channels, 13), dbias(channels, 14);
       const BatchNorm<T> here{rows,          channels,    x.data(), residual ? other.data() : nullptr,
@@ -93,7 +93,7 @@ TEMPLATE_TEST_CASE("layer norm on the device agrees with f64 at any shape and al
                                                                        {3, 4104, 0}}) {
     CAPTURE(rows, cols, behind);
     const int64_t n = rows * cols;
-    Operand<T> x(n, 1, 2, behind), y(n, 2, 0, behind), dy(n, 3, 0, behind), dx(n, 4, 0, behind);
+    OnBoth<T> x(n, 1, 2, behind), y(n, 2, 0, behind), dy(n, 3, 0, behind), dx(n, 4, 0, behind);
     Numbers weight(cols, 5, 1), bias(cols, 6), mean(rows, 7), invstd(rows, 8), dweight(cols, 9), dbias(cols, 10);
     const LayerNorm<T> here{rows, cols, x.data(), weight.data(), bias.data()};
     const LayerNorm<double> there{rows, cols, x.exact.data(), weight.exact.data(), bias.exact.data()};
@@ -119,7 +119,7 @@ TEMPLATE_TEST_CASE("group norm on the device agrees with f64 at any shape", "[cu
            {0, 5, 4, 2}, {1, 1, 6, 3}, {3, 37, 6, 2}, {2, 700, 64, 32}, {2, 49, 48, 3}, {35, 33, 40, 40}}) {
     CAPTURE(samples, rows, channels, groups);
     const int64_t n = samples * rows * channels, statistics = samples * groups;
-    Operand<T> x(n, 1, 2), y(n, 2), dy(n, 3), dx(n, 4);
+    OnBoth<T> x(n, 1, 2), y(n, 2), dy(n, 3), dx(n, 4);
     Numbers weight(channels, 5, 1), bias(channels, 6), mean(statistics, 7), invstd(statistics, 8);
     Numbers dweight(channels, 9), dbias(channels, 10);
     const GroupNorm<T> here{samples, rows, channels, groups, x.data(), weight.data(), bias.data()};

@@ -2,8 +2,8 @@
 
 #include <fovea/kernels/image.h>
 
-#include "cuda/support.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;

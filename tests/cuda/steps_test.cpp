@@ -1,7 +1,7 @@
 #include "gemm/steps.h"
 #include "support/catch.h"
-#include "support/device_copies.h"
 #include "support/matmul_case.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
@@ -13,13 +13,10 @@ template <class T>
 void verify(const char* name, void (*step)(Cuda&, int, int, int, const T*, const T*, float*)) {
   INFO(name);
   MatmulCase<T, float> test{{128, 256, 96}, {}};
-  DeviceCopies device;
-  const T *a = device.copy(test.a), *b = device.copy(test.b);
-  float* c = device.copy(test.c);
-  step(device.ctx, 128, 256, 96, a, b, c);
-  std::vector<float> result = test.c;
-  device.read(c, result);
-  CHECK(test.error(result) < 1e-6);
+  OnDevice<T> a(test.a), b(test.b);
+  OnDevice<float> c(test.c);
+  step(cuda(0), 128, 256, 96, a.data(), b.data(), c.data());
+  CHECK(test.error(c.host()) < 1e-6);
 }
 
 }  // namespace

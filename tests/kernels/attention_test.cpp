@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/numbers.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
+using namespace fovea::testing;
 
 namespace {
-
-template <class T>
-std::vector<T> numbers(int64_t n, double seed) {
-  std::vector<T> v;
-  for (int64_t i = 0; i < n; ++i) v.push_back(T(float(bf16(float(std::sin(seed + double(i * i % 10007)))))));
-  return v;
-}
 
 struct Result {
   std::vector<double> y, dqkv;
@@ -88,7 +83,8 @@ TEMPLATE_TEST_CASE("attention agrees with its definition, with and without masks
         for (int64_t i = 0; i < size.batch * size.tokens; ++i) mask.push_back(uint8_t(i % 3 != 0));
         Attention s{size.batch, size.tokens, size.heads, size.dim, 0.4, causal, masked ? mask.data() : nullptr};
         int64_t n = size.batch * size.tokens * size.heads * size.dim;
-        std::vector<T> qkv = numbers<T>(3 * n, 0.1), dy = numbers<T>(n, 0.7), y(dy.size()), dqkv(qkv.size());
+        std::vector<T> qkv = as<T>(numbers<bf16>(3 * n, 0.1)), dy = as<T>(numbers<bf16>(n, 0.7)), y(dy.size()),
+                       dqkv(qkv.size());
         std::vector<accumulator_t<T>> lse(size_t(size.batch * size.heads * size.tokens));
         attention(cpu(), s, qkv.data(), y.data(), lse.data());
         attention_backward(cpu(), s, qkv.data(), y.data(), lse.data(), dy.data(), dqkv.data());
@@ -103,7 +99,7 @@ TEMPLATE_TEST_CASE("attention agrees with its definition, with and without masks
 TEST_CASE("a query that may attend to nothing gives 0 and takes no part in gradients", "[kernels][attention]") {
   std::vector<uint8_t> mask{0, 0, 0};
   Attention s{1, 3, 1, 2, 1, false, mask.data()};
-  std::vector<float> qkv = numbers<float>(18, 0.1), dy(6, 1), y(6, 5), dqkv(18, 5), lse(3);
+  std::vector<float> qkv = as<float>(numbers<bf16>(18, 0.1)), dy(6, 1), y(6, 5), dqkv(18, 5), lse(3);
   attention(cpu(), s, qkv.data(), y.data(), lse.data());
   attention_backward(cpu(), s, qkv.data(), y.data(), lse.data(), dy.data(), dqkv.data());
   CHECK(y == std::vector<float>(6, 0));
@@ -114,7 +110,7 @@ TEST_CASE("attention does not depend on the number of threads, and keeps no matr
           "[kernels][attention]") {
   Attention s{2, 3000, 2, 8, 0.3, false, nullptr};
   int64_t n = s.batch * s.tokens * s.heads * s.dim;
-  std::vector<float> qkv = numbers<float>(3 * n, 0.1), dy = numbers<float>(n, 0.7);
+  std::vector<float> qkv = as<float>(numbers<bf16>(3 * n, 0.1)), dy = as<float>(numbers<bf16>(n, 0.7));
   auto run = [&](int count) {
     int usual = threads();
     set_threads(count);
@@ -133,7 +129,8 @@ TEST_CASE("strips of attention agree on every instruction set", "[kernels][atten
   auto check = [](auto tag) {
     constexpr Isa I = decltype(tag)::value;
     if (I > isa()) return;
-    std::vector<float> s = numbers<float>(5 * 40, 0.2), plain = s, inverse(5), plain_inverse(5), lse(5), plain_lse(5);
+    std::vector<float> s = as<float>(numbers<bf16>(5 * 40, 0.2)), plain = s, inverse(5), plain_inverse(5), lse(5),
+                       plain_lse(5);
     std::vector<uint8_t> mask;
     for (int i = 0; i < 37; ++i) mask.push_back(uint8_t(i % 4 != 1));
     strip_softmax<I>(s.data(), 40, 5, 37, 2.0f, Allowed{mask.data(), 20}, inverse.data(), lse.data());

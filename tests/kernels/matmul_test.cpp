@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE("blocks give the same product on every instruction set", "[ke
     if (I > isa()) return;
     for (Size size : kSizes)
       for (bool accumulate : {false, true}) {
-        std::vector<T> a = as<T>(exact_numbers(size.m * size.k, 1)), b = as<T>(exact_numbers(size.n * size.k, 2));
+        std::vector<T> a = as<T>(numbers<bf16>(size.m * size.k, 1)), b = as<T>(numbers<bf16>(size.n * size.k, 2));
         std::vector<T> c(size_t(size.m * (size.n + 2)), T(1));  // rows with two elements that must stay
         std::vector<T> panels(size_t(Tile<I, T>::panels(size.n) * Tile<I, T>::kCols * size.k));
         pack_panels<I>(size.k, size.n, b.data(), 1, size.k, T(2), panels.data());
@@ -128,7 +128,7 @@ TEMPLATE_TEST_CASE("the way back through bias and ReLU", "[kernels][matmul]", fl
   using T = TestType;
   for (int64_t rows : {0, 1, 33, 3000})
     for (int64_t cols : {1, 37}) {
-      std::vector<double> y = exact_numbers(rows * cols, 1), dy = exact_numbers(rows * cols, 2),
+      std::vector<double> y = widened(numbers<bf16>(rows * cols, 1)), dy = widened(numbers<bf16>(rows * cols, 2)),
                           wanted(size_t(cols), 0.0);
       std::vector<T> typed_y = as<T>(y), typed_dy = as<T>(dy), dz(y.size()), unmasked(y.size());
       std::vector<accumulator_t<T>> bias(size_t(cols), 7), sums(size_t(cols), 7);

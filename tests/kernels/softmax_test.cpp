@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/numbers.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
+using namespace fovea::testing;
 
 namespace {
-
-template <class T>
-std::vector<T> numbers(int64_t n, double scale) {
-  std::vector<T> v;
-  for (int64_t i = 0; i < n; ++i) v.push_back(T(float(bf16(float(scale * std::sin(double(i * i % 1009)))))));
-  return v;
-}
 
 std::vector<double> softmax_of(const double* x, int64_t cols) {
   double top = *std::max_element(x, x + cols), sum = 0;
@@ -40,7 +35,7 @@ TEMPLATE_TEST_CASE("softmax and log_softmax agree with the formula for any row l
   for (int64_t cols : {1, 2, 15, 16, 17, 130, 5000})
     for (int64_t rows : {1, 3, 70}) {
       for (double scale : {1.0, 300.0}) {
-        std::vector<T> x = numbers<T>(rows * cols, scale), y(x.size()), log_y(x.size());
+        std::vector<T> x = as<T>(numbers<bf16>(rows * cols, 1, scale)), y(x.size()), log_y(x.size());
         softmax(cpu(), x.data(), y.data(), rows, cols);
         log_softmax(cpu(), x.data(), log_y.data(), rows, cols);
         std::vector<double> exact(x.begin(), x.end());
@@ -78,7 +73,7 @@ TEST_CASE("softmax rows agree on every instruction set", "[kernels][softmax]") {
   auto check = [](auto tag) {
     constexpr Isa I = decltype(tag)::value;
     if (I > isa()) return;
-    std::vector<float> x = numbers<float>(3 * 77, 5), dy = numbers<float>(3 * 77, 1);
+    std::vector<float> x = as<float>(numbers<bf16>(3 * 77, 1, 5)), dy = as<float>(numbers<bf16>(3 * 77, 1, 1));
     std::vector<float> plain(x.size()), y(x.size()), dx(x.size()), plain_dx(x.size());
     softmax_rows<Isa::plain>(x.data(), plain.data(), 3, 77);
     softmax_rows<I>(x.data(), y.data(), 3, 77);

@@ -7,25 +7,9 @@
 
 #include <fovea/kernels/matmul.h>
 
+#include "support/numbers.h"
+
 namespace fovea::testing {
-
-// Numbers in [-1, 1) that are exact in every type, the same every time.
-inline std::vector<double> exact_numbers(int64_t n, uint32_t seed) {
-  std::vector<double> v(static_cast<size_t>(n));
-  uint32_t state = seed * 2654435761u + 1;
-  for (double& x : v) {
-    state = state * 1664525u + 1013904223u;
-    x = double(float(bf16(float(state >> 8) / float(1 << 23) - 1)));
-  }
-  return v;
-}
-
-template <class T>
-std::vector<T> as(const std::vector<double>& v) {
-  std::vector<T> out;
-  for (double x : v) out.push_back(T(float(x)));
-  return out;
-}
 
 // A product with its operands, for whoever multiplies them, and the formula to compare with. `c` is what is there
 // before.
@@ -34,11 +18,12 @@ struct MatmulCase {
   kernels::MatmulSizes s;
   kernels::MatmulOutput<T> output;  // without pointers
   bool with_bias = false, with_residual = false;
-  std::vector<T> a = as<T>(exact_numbers(s.m * s.k + (s.batch - 1) * s.stride_a, 1));
-  std::vector<T> b = as<T>(exact_numbers(s.k * s.n + (s.batch - 1) * s.stride_b, 2));
-  std::vector<Out> c = as<Out>(exact_numbers(count(), 3));
-  std::vector<kernels::accumulator_t<T>> bias = as<kernels::accumulator_t<T>>(exact_numbers(with_bias ? s.n : 0, 4));
-  std::vector<T> residual = as<T>(exact_numbers(with_residual ? count() : 0, 5));
+  std::vector<T> a = as<T>(numbers<bf16>(s.m * s.k + (s.batch - 1) * s.stride_a, 1, 0.5));
+  std::vector<T> b = as<T>(numbers<bf16>(s.k * s.n + (s.batch - 1) * s.stride_b, 2, 0.5));
+  std::vector<Out> c = as<Out>(numbers<bf16>(count(), 3, 0.5));
+  std::vector<kernels::accumulator_t<T>> bias =
+      as<kernels::accumulator_t<T>>(numbers<bf16>(with_bias ? s.n : 0, 4, 0.5));
+  std::vector<T> residual = as<T>(numbers<bf16>(with_residual ? count() : 0, 5, 0.5));
 
   int64_t count() const { return s.m * s.n + (s.batch - 1) * s.stride_c; }
 
