@@ -18,16 +18,15 @@ int main(int argc, char** argv) {
       .method = "barlow_twins",
       .title = "Barlow Twins",
       .paper = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction (Zbontar et al., 2021)",
-      .presets = {
-          {"imagenette-table",
-           "--views simclr --epochs 800 --batch 256 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --decay-all "
-           "--warmup 0 --projection 2048"},
-          {"short", "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --projection 512"}}};
+      .presets = {{"imagenette-table",
+                   "--views simclr --epochs 800 --batch 256 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --decay-all "
+                   "--warmup 0"},
+                  {"short", "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1"}}};
   float lambda = 5e-3f;
-  int width = 8192;
+  int width = 0;
   const std::vector<examples::Flag> flags = {
       {"--lambda", "weight of the correlations between different dimensions", &lambda, 0, 1},
-      {"--projection", "units of the projector's layers", &width, 2, 1 << 20}};
+      {"--projection", "units of the projector's layers; 0: four times the features", &width, 0, 1 << 20}};
 
   examples::Options defaults{.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f, .views = "byol"};
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
@@ -35,7 +34,7 @@ int main(int argc, char** argv) {
     models::BarlowTwins model(training.backbone(), width);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                             // [2N, 8192]
+      Tensor z = model.projector(h);                             // [2N, 2048]
       Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
       run.watch(z0, z1);
       return losses::barlow_twins(z0, z1, lambda);

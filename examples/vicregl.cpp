@@ -19,31 +19,29 @@ int main(int argc, char** argv) {
       .method = "vicregl",
       .title = "VICRegL",
       .paper = "VICRegL: Self-Supervised Learning of Local Visual Features (Bardes et al., 2022)",
-      .presets = {
-          {"imagenette-table",
-           "--views vicregl --epochs 800 --batch 256 --optimizer lars-lightly --lr 0.3 --weight-decay 1e-4 "
-           "--decay-all --warmup 0.025 --projection 2048 --local 128 --layer-norm --matches 16"},
-          {"short",
-           "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --projection 512 --local 128"}}};
+      .presets = {{"imagenette-table",
+                   "--views vicregl --epochs 800 --batch 256 --optimizer lars-lightly --lr 0.3 --weight-decay 1e-4 "
+                   "--decay-all --warmup 0.025 --local 128 --layer-norm --matches 16"},
+                  {"short", "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --local 128"}}};
   float alpha = 0.75f;
-  int width = 8192, local = 512, matches = 20, matches_back = 4;
+  int width = 0, local = 512, matches = 20, matches_back = 4;
   bool layer_norm = false, few = false;
   const std::vector<examples::Flag> flags = {
       {"--alpha", "weight of the global loss; the local one has the rest", &alpha, 0, 1},
       {"--matches", "pairs of places that are nearest by location", &matches, 1, 1 << 20},
       {"--matches-back", "the same from the second view to the first", &matches_back, 1, 1 << 20},
       {"--few-feature-matches", "as few pairs that are nearest by their features, in place of all", &few},
-      {"--projection", "units of the projector's layers", &width, 2, 1 << 20},
+      {"--projection", "units of the projector's layers; 0: four times the features", &width, 0, 1 << 20},
       {"--local", "units of the local projector's layers", &local, 2, 1 << 20},
       {"--layer-norm", "in the local projector, in place of batch norm", &layer_norm}};
 
   examples::Options defaults{.lr = 0.15f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.03f, .views = "byol"};
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
     examples::Training training(options);
-    models::VicRegL model(training.backbone(), {width, width, local, layer_norm});
+    models::VicRegL model(training.backbone(), {width, local, layer_norm});
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor map = run.feature_map(model.backbone, batch.groups[0]);  // [2N, h, w, 512]
-      Tensor z = model.embedding(map), places = model.local(map);     // [2N, 8192], [2N, h w, 512]
+      Tensor z = model.embedding(map), places = model.local(map);     // [2N, 2048], [2N, h w, 512]
       std::vector<losses::VicReglView> views;
       for (int64_t v = 0; v < 2; ++v) {
         const int64_t begin = v * batch.size(), end = begin + batch.size();

@@ -9,8 +9,12 @@ namespace fovea::models {
 // [N, H, W, C] to [N, width]; the projector, the paper's expander, is Linear-BN-ReLU-Linear-BN-ReLU-Linear, every layer
 // `width` wide. The loss does not see the last Linear's bias, which the authors leave out.
 struct VicReg : Encoder {
-  explicit VicReg(Backbone network, int64_t width = 8192, Generator& generator = default_generator())
-      : Encoder(mlp_encoder(std::move(network), {width, width, width}, LastNorm::none, generator)) {}
+  // width 0: four times the features, the paper's 8192 for ResNet-50.
+  explicit VicReg(Backbone network, int64_t width = 0, Generator& generator = default_generator())
+      : Encoder(std::move(network)) {
+    const int64_t units = width > 0 ? width : 4 * backbone.features();
+    projector = mlp_head({backbone.features(), units, units, units}, LastNorm::none, generator);
+  }
   std::string describe() const override { return "VicReg"; }
 };
 

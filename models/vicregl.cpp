@@ -2,9 +2,9 @@
 
 namespace fovea::models {
 
-VicRegL::VicRegL(Backbone network, const VicRegLOptions& options, Generator& generator)
-    : Encoder(
-          mlp_encoder(std::move(network), {options.hidden, options.hidden, options.out}, LastNorm::none, generator)) {
+VicRegL::VicRegL(Backbone network, const VicRegLOptions& options, Generator& generator) : Encoder(std::move(network)) {
+  const int64_t width = options.width > 0 ? options.width : 4 * backbone.features();
+  projector = mlp_head({backbone.features(), width, width, width}, LastNorm::none, generator);
   auto block = [&](int64_t in) {
     return HeadLayer{.in = in,
                      .out = options.local,

@@ -6,13 +6,13 @@
 namespace fovea::models {
 
 struct VicRegLOptions {
-  int64_t out = 8192, hidden = 8192;  // of the projector
-  int64_t local = 512;                // of the local projector, every layer
-  bool layer_norm = false;            // there, in place of batch norm
+  int64_t width = 0;        // of the projector, every layer; 0: four times the features
+  int64_t local = 512;      // of the local projector, every layer
+  bool layer_norm = false;  // there, in place of batch norm
 };
 
 // VICRegL (Bardes et al., 2022, arXiv:2210.01571): VICReg of whole images and of places. From a map
-// backbone.feature_map(x), [N, h, w, C], come the embedding projector(mean over places), [N, out], and the places'
+// backbone.feature_map(x), [N, h, w, C], come the embedding projector(mean over places), [N, width], and the places'
 // local(map), [N, h w, local]; losses::vicregl takes both with the places' centres. Either projector is
 // Linear-norm-ReLU-Linear-norm-ReLU-Linear; batch norm of the local one is over all places of all images.
 struct VicRegL : Encoder {

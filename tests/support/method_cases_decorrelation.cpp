@@ -34,8 +34,7 @@ Method vicreg() {
 }
 
 Method vicregl() {
-  auto model =
-      std::make_shared<models::VicRegL>(tiny_backbone(), models::VicRegLOptions{.out = 12, .hidden = 12, .local = 8});
+  auto model = std::make_shared<models::VicRegL>(tiny_backbone(), models::VicRegLOptions{.width = 12, .local = 8});
   return {model, [model](const data::Batch& batch, int64_t) {
             Tensor map = model->backbone.feature_map(batch.groups[0]), z = model->embedding(map),
                    places = model->local(map);
