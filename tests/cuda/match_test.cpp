@@ -1,7 +1,7 @@
 #include <fovea/kernels/match.h>
 
-#include "cuda/support.h"
 #include "support/catch.h"
+#include "support/on_device.h"
 
 using namespace fovea;
 using namespace fovea::kernels;
