@@ -1,6 +1,9 @@
 #include <fovea/losses/instance.h>
 
 #include <cmath>
+#include <functional>
+
+#include <fovea/core/autocast.h>
 
 #include "support/catch.h"
 #include "support/op_cases.h"
@@ -54,4 +57,25 @@ TEST_CASE("no gradient reaches the bank", "[losses]") {
   (losses::instance_softmax(v, bank, Tensor::arange(3), .1) + nce(v, bank.slice(0, 3), bank.slice(3, 9))).backward();
   CHECK_FALSE(bank.grad().defined());
   CHECK(v.grad().defined());
+}
+
+TEST_CASE(
+    "losses against a bank mind neither the order of a batch nor the lengths of features, and keep f32 under autocast",
+    "[losses]") {
+  Tensor bank = normalize(randn({30, 4})), v = randn({6, 4}), index = randperm(30).slice(0, 6), order = randperm(6);
+  auto nce = [&](const Tensor& features, const Tensor& images) {
+    losses::InstanceNce loss(30, .3);
+    return loss(features, gather_rows(bank, images), bank).item();
+  };
+  auto softmax = [&](const Tensor& features, const Tensor& images) {
+    return losses::instance_softmax(features, bank, images, .3).item();
+  };
+  for (auto loss : {std::function<double(const Tensor&, const Tensor&)>(nce), {softmax}}) {
+    const double value = loss(v, index);
+    CHECK(loss(gather_rows(v, order), gather_rows(index, order)) == Approx(value).epsilon(1e-6));
+    CHECK(loss(v * (rand({6, 1}) + .1), index) == Approx(value).epsilon(1e-5));
+    CHECK(loss(v.to(Dtype::bf16), index) == Approx(value).margin(.02));
+    const Autocast autocast;
+    CHECK(loss(v, index) == value);
+  }
 }
