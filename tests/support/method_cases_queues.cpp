@@ -2,9 +2,9 @@
 #include <fovea/losses/info_nce.h>
 #include <fovea/losses/instance.h>
 #include <fovea/models/dense_cl.h>
+#include <fovea/models/instdisc.h>
 #include <fovea/models/moco.h>
 #include <fovea/models/nnclr.h>
-#include <fovea/models/npid.h>
 #include <fovea/models/pirl.h>
 #include <fovea/models/with_loss.h>
 
@@ -56,16 +56,16 @@ Method nnclr() {
           }};
 }
 
-// The rows of the bank that npid_steps.py and pirl_steps.py take as noise.
+// The rows of the bank that instdisc_steps.py and pirl_steps.py take as noise.
 Tensor noise(const models::MemoryBank& bank, int64_t step) {
   std::vector<int64_t> index;
   for (int64_t i = 0; i < 11; ++i) index.push_back((i * 7 + step) % bank.size());
   return bank.at(Tensor::from<int64_t>({11}, index).to(bank.rows().device()));
 }
 
-Method npid() {
-  auto model = std::make_shared<WithLoss<models::Npid, losses::InstanceNce>>(models::Npid(tiny_backbone(), 32, 8),
-                                                                             losses::InstanceNce(32, 0.2));
+Method instdisc() {
+  auto model = std::make_shared<WithLoss<models::InstDisc, losses::InstanceNce>>(
+      models::InstDisc(tiny_backbone(), 32, 8), losses::InstanceNce(32, 0.2));
   return {model, [model](const data::Batch& batch, int64_t step) {
             Tensor v = (*model)(batch.groups[0]);
             Tensor out = step % 2 ? losses::instance_softmax(v, model->bank.rows(), batch.index, 0.2)
@@ -104,8 +104,8 @@ Method dense_cl() {
 }  // namespace
 
 std::vector<MethodCase> queues_methods() {
-  return {{"moco", moco}, {"moco_v3", moco_v3}, {"nnclr", nnclr},
-          {"npid", npid}, {"pirl", pirl},       {"dense_cl", dense_cl}};
+  return {{"moco", moco},         {"moco_v3", moco_v3}, {"nnclr", nnclr},
+          {"instdisc", instdisc}, {"pirl", pirl},       {"dense_cl", dense_cl}};
 }
 
 }  // namespace fovea::testing

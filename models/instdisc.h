@@ -10,16 +10,16 @@ namespace fovea::models {
 // Instance discrimination with a memory bank (Wu et al., 2018, arXiv:1805.01978): every image is a class of its own,
 // and the class weights are past features of the images. Train on losses::InstanceNce or losses::instance_softmax of
 // model(x) against the bank, then bank.update(index, model(x)). Features are not normalised.
-struct Npid : Encoder {
+struct InstDisc : Encoder {
   MemoryBank bank;
 
   // For a dataset of `images`; the head is one Linear.
-  Npid(Backbone network, int64_t images, int64_t out = 128, Generator& generator = default_generator())
+  InstDisc(Backbone network, int64_t images, int64_t out = 128, Generator& generator = default_generator())
       : Encoder(std::move(network)), bank(images, out, generator) {
     projector = make_head({{.in = backbone.features(), .out = out}}, generator);
   }
   void visit(nn::Visitor& v) override { Encoder::visit(v), v("bank", bank); }
-  std::string describe() const override { return "Npid"; }
+  std::string describe() const override { return "InstDisc"; }
 };
 
 }  // namespace fovea::models

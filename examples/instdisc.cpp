@@ -2,17 +2,17 @@
 // weights. Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018),
 // arXiv:1805.01978.
 //
-//   bin/npid --preset short --limit 10000 --width 16      Fashion-MNIST, a small one for two cores
-//   bin/npid --data cifar10:DIR --epochs 200 --loss softmax --temperature 0.1 --out runs/cifar
+//   bin/instdisc --preset short --limit 10000 --width 16      Fashion-MNIST, a small one for two cores
+//   bin/instdisc --data cifar10:DIR --epochs 200 --loss softmax --temperature 0.1 --out runs/cifar
 //
 // The defaults are the paper's for ImageNet, noise contrast against 4096 images. --loss softmax is exact and for up to
 // some 100,000 images; --loss info-nce is cross entropy over the image's own row and the noise.
-// docs/methods/npid.md tells the rest.
+// docs/methods/instdisc.md tells the rest.
 #include <cmath>
 
 #include <fovea/losses/info_nce.h>
 #include <fovea/losses/instance.h>
-#include <fovea/models/npid.h>
+#include <fovea/models/instdisc.h>
 #include <fovea/models/with_loss.h>
 
 #include "common/training.h"
@@ -21,7 +21,7 @@ using namespace fovea;
 
 int main(int argc, char** argv) {
   const examples::About about{
-      .method = "npid",
+      .method = "instdisc",
       .title = "Instance discrimination",
       .paper = "Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018)",
       .presets = {{"imagenette-table", "--loss softmax --temperature 0.1 --epochs 800 --batch 256"},
@@ -44,8 +44,8 @@ int main(int argc, char** argv) {
     examples::Training training(options,
                                 [&](int size) { return data::Views({examples::make_views(options, size)[0]}); });
     const int64_t images = training.images().size();
-    models::WithLoss<models::Npid, losses::InstanceNce> model(models::Npid(training.backbone(), images),
-                                                              losses::InstanceNce(images, temperature));
+    models::WithLoss<models::InstDisc, losses::InstanceNce> model(models::InstDisc(training.backbone(), images),
+                                                                  losses::InstanceNce(images, temperature));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor v = model.projector(run.features(model.backbone, batch.views[0]));  // [N, 128]
       Tensor own = model.bank.at(batch.index), loss;
