@@ -7,6 +7,7 @@
 #include <fovea/core/ops/attention.h>
 #include <fovea/core/ops/cluster.h>
 #include <fovea/core/ops/conv.h>
+#include <fovea/core/ops/linalg.h>
 #include <fovea/core/ops/linear.h>
 #include <fovea/core/ops/loss.h>
 #include <fovea/core/ops/low_rank.h>

@@ -53,7 +53,7 @@ std::string collapse_symptom(const Record& line) {
 
 std::optional<std::string> CollapseAlarm::observe(const Record& line) {
   const auto step = find(line, "step");
-  if (warned_ || !step || *step <= 20) return {};
+  if (warned_ || !step || *step <= 20 || !find(line, "loss")) return {};
   const std::string symptom = collapse_symptom(line), kind = symptom.substr(0, symptom.find('('));
   const bool again = !symptom.empty() && kind == last_;
   last_ = kind;

@@ -11,7 +11,8 @@ namespace fovea::examples {
 class CollapseAlarm {
  public:
   // A sentence in plain words with the likely cause, the first time that two lines in a row show the same symptom. The
-  // first lines of a run, up to step 20, say nothing: an untrained network may well look collapsed.
+  // first lines of a run, up to step 20, say nothing: an untrained network may well look collapsed. Lines without a
+  // loss (evaluations) are passed over.
   std::optional<std::string> observe(const Record& line);
 
  private:

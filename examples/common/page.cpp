@@ -1,6 +1,7 @@
 #include "common/page.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -75,7 +76,7 @@ std::string score_cell(double accuracy, double baseline, bool ours) {
   if (accuracy < 0) return "<td></td>";
   std::string gain;
   if (ours && baseline >= 0) {
-    double points = 100 * (accuracy - baseline);
+    double points = std::round(1000 * (accuracy - baseline)) / 10 + 0.0;  // no -0.0
     gain = fmt::format(R"(<span class="gain {}" title="points above the better baseline">{:+.1f}</span>)",
                        points >= 0 ? "up" : "down", points);
   }

@@ -98,7 +98,8 @@ void print_table(const std::vector<Score>& rows) {
 }
 
 std::string headline(const Accuracies& a, const Evaluator& evaluator, bool labelled) {
-  auto against = [](double points) {
+  auto against = [](double points) -> std::string {
+    if (std::abs(points) < 0.05) return "as much as";
     return fmt::format("{:.1f} points {}", std::abs(points), points >= 0 ? "above" : "below");
   };
   std::string out = fmt::format(

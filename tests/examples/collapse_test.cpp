@@ -53,6 +53,7 @@ TEST_CASE("the alarm waits for two lines with one symptom, and rings once", "[ex
   CHECK(!alarm.observe(collapsed));
   CHECK(!alarm.observe(changed({{"effective_rank", 1}})));
   CHECK(!alarm.observe(collapsed));
+  CHECK(!alarm.observe({{"step", 120}, {"knn_top1", 0.5}}));  // an evaluation
   auto warning = alarm.observe(changed({{"std", 0.002}, {"step", 140}}));
   REQUIRE(warning);
   CHECK_THAT(*warning, Catch::Contains("collapse at step 140") && Catch::Contains("target branch"));
