@@ -33,10 +33,10 @@ __global__ void __launch_bounds__(kThreads)
     }
     if (lane == 0) distance[i] = nearest, place[i] = at;
   }
-  __syncthreads();
+  block_barrier();
   for (int64_t i = threadIdx.x; i < shape.from; i += kThreads)
     among[i] = is_among(distance, shape.from, i, shape.count);
-  __syncthreads();
+  block_barrier();
   for (int64_t i = threadIdx.x; i < shape.from; i += kThreads) {
     if (!among[i]) continue;
     int64_t to = image * shape.count;

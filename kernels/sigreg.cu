@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int offset = kColumns; offset < kWarp; offset *= 2) sum[i] += __shfl_xor_sync(kAllLanes, sum[i], offset);
     if (threadIdx.x % kWarp < kColumns) sums[warp][i][column] = sum[i];
   }
-  __syncthreads();
+  block_barrier();
   {
     const int i = row, k = i % kKnots;
     float total = 0;
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(kThreads)
     factors[(i + kKnots) % kSums][column] =
         (i < kKnots ? -2.0f : 2.0f) * weight * float((k + 1) * SigRegKnots::kStep) * apart;
   }
-  __syncthreads();
+  block_barrier();
   if (row == 0 && inside) {
     float total = 0;
     for (int i = 0; i < kSums; ++i) total += parts[i][column];

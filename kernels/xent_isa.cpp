@@ -4,6 +4,10 @@
 
 namespace fovea::kernels {
 
+// Rows are added up in blocks of so many columns, and the blocks then: rounding grows with both, not with their
+// product.
+constexpr int64_t kBlock = 1024;
+
 template <Isa I, class T>
 void xent_rows(const T* x, HardTarget target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
                int64_t cols) {
@@ -48,13 +52,19 @@ void soft_xent_rows(const T* x, const T* target, accumulator_t<T>* loss, accumul
                     int64_t rows, int64_t cols) {
   using Acc = accumulator_t<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols, target += cols) {
-    Acc log_sum = row_log_sum_exp(x, cols), sum = 0, weight = 0;
+    const Acc log_sum = row_log_sum_exp(x, cols);
+    Acc total = 0, total_weight = 0;
+    for (int64_t begin = 0; begin < cols; begin += kBlock) {
+      const int64_t end = begin + kBlock < cols ? begin + kBlock : cols;
+      Acc sum = 0, weight = 0;
 #pragma omp simd reduction(+ : sum, weight)
-    for (int64_t c = 0; c < cols; ++c) {
-      sum += Acc(target[c]) * (log_sum - Acc(x[c]));
-      weight += Acc(target[c]);
+      for (int64_t c = begin; c < end; ++c) {
+        sum += Acc(target[c]) * (log_sum - Acc(x[c]));
+        weight += Acc(target[c]);
+      }
+      total += sum, total_weight += weight;
     }
-    lse[r] = log_sum, loss[r] = sum, mass[r] = weight;
+    lse[r] = log_sum, loss[r] = total, mass[r] = total_weight;
   }
 }
 

@@ -104,7 +104,8 @@ Method dense_cl() {
 }  // namespace
 
 std::vector<MethodCase> queues_methods() {
-  return {{"moco", moco},         {"moco_v3", moco_v3}, {"nnclr", nnclr},
+  // NNCLR at temperature 0.1: a nearest row that changes by rounding is another target.
+  return {{"moco", moco},         {"moco_v3", moco_v3}, {"nnclr", nnclr, 0.005, 5e-4},
           {"instdisc", instdisc}, {"pirl", pirl},       {"dense_cl", dense_cl}};
 }
 
