@@ -12,8 +12,7 @@ struct BarlowTwins : Encoder {
   // width 0: four times the features, the paper's 8192 for ResNet-50.
   explicit BarlowTwins(Backbone network, int64_t width = 0, Generator& generator = default_generator())
       : Encoder(std::move(network)) {
-    const int64_t units = width > 0 ? width : 4 * backbone.features();
-    projector = mlp_head({backbone.features(), units, units, units}, LastNorm::none, generator);
+    projector = expander(backbone.features(), width, generator);
   }
   std::string describe() const override { return "BarlowTwins"; }
 };

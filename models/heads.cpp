@@ -42,4 +42,9 @@ nn::Sequential plain_head(int64_t in, int64_t hidden, int64_t out, Generator& ge
   return make_head({{.in = in, .out = hidden, .relu = true}, {.in = hidden, .out = out}}, generator);
 }
 
+nn::Sequential expander(int64_t features, int64_t width, Generator& generator) {
+  if (width <= 0) width = 4 * features;
+  return mlp_head({features, width, width, width}, LastNorm::none, generator);
+}
+
 }  // namespace fovea::models

@@ -29,5 +29,8 @@ nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last = Last
                         Generator& generator = default_generator());
 // A head without norms: Linear-ReLU-Linear, or one Linear if hidden is 0.
 nn::Sequential plain_head(int64_t in, int64_t hidden, int64_t out, Generator& generator = default_generator());
+// The projector of Barlow Twins and VICReg(L): mlp_head({features, width, width, width}); width 0: four times the
+// features, the papers' 8192 for ResNet-50.
+nn::Sequential expander(int64_t features, int64_t width, Generator& generator = default_generator());
 
 }  // namespace fovea::models

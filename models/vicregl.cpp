@@ -3,8 +3,7 @@
 namespace fovea::models {
 
 VicRegL::VicRegL(Backbone network, const VicRegLOptions& options, Generator& generator) : Encoder(std::move(network)) {
-  const int64_t width = options.width > 0 ? options.width : 4 * backbone.features();
-  projector = mlp_head({backbone.features(), width, width, width}, LastNorm::none, generator);
+  projector = expander(backbone.features(), options.width, generator);
   auto block = [&](int64_t in) {
     return HeadLayer{.in = in,
                      .out = options.local,

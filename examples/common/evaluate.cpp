@@ -62,11 +62,8 @@ std::optional<double> Evaluator::few_labels(int64_t per_class) const {
 }
 
 double Evaluator::accuracy(OnlineProbe& probe) const {
-  const std::vector<int64_t> labels = queries_.labels.to_vector<int64_t>(),
-                             classes = probe.predict(queries_.values.to(options_.device)).to_vector<int64_t>();
-  int64_t right = 0;
-  for (size_t i = 0; i < labels.size(); ++i) right += labels[i] == classes[i];
-  return double(right) / double(labels.size());
+  const models::Features queries = queries_.to(options_.device);
+  return mean((probe.predict(queries.values) == queries.labels).to(Dtype::f32)).item();
 }
 
 double Evaluator::knn(const models::Features& bank, const models::Features& queries) const {

@@ -32,7 +32,7 @@ class Evaluator {
   // 2023): the effective rank of the bank's features, of 1,024 of them at most.
   double rank_me() const;
   // k-NN accuracy on 2,000 images of the bank at most, for which `per_class` others of each class have labels; k = 10.
-  // Nothing if a class has fewer than two images.
+  // Nothing if no others are left.
   std::optional<double> few_labels(int64_t per_class) const;
 
   // The same accuracies for the raw pixels.

@@ -1,5 +1,7 @@
 #include "common/online_probe.h"
 
+#include <utility>
+
 #include <fovea/core/ops.h>
 #include <fovea/models/eval/features.h>
 
@@ -20,21 +22,20 @@ void OnlineProbe::learn(const Tensor& features, const Tensor& labels) {
   const int64_t views = features.size(0) / labels.size(0);
   const Tensor targets = views == 1 ? labels : concat(std::vector<Tensor>(size_t(views), labels));
   const Tensor logits = fc_(norm_(features.detach().to(Dtype::f32)));
-  answers_.emplace_back(argmax(logits), targets);
+  {
+    NoGrad no_grad;
+    const Tensor right = sum((argmax(logits) == targets).to(Dtype::f32));
+    right_ = seen_ > 0 ? right_ + right : right;
+    seen_ += targets.numel();
+  }
   optimizer_.zero_grad();
   cross_entropy(logits, targets).backward();
   optimizer_.step();
 }
 
 std::optional<double> OnlineProbe::accuracy() {
-  int64_t right = 0, seen = 0;
-  for (const auto& [classes, labels] : answers_) {
-    const std::vector<int64_t> a = classes.to_vector<int64_t>(), b = labels.to_vector<int64_t>();
-    for (size_t i = 0; i < a.size(); ++i) right += a[i] == b[i];
-    seen += int64_t(a.size());
-  }
-  answers_.clear();
-  return seen > 0 ? std::optional(double(right) / double(seen)) : std::nullopt;
+  if (seen_ == 0) return {};
+  return right_.item() / double(std::exchange(seen_, 0));
 }
 
 Tensor OnlineProbe::predict(const Tensor& features) {

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <utility>
-#include <vector>
 
 #include <fovea/nn/linear.h>
 #include <fovea/nn/norm.h>
@@ -28,7 +26,8 @@ class OnlineProbe : public nn::Module {
   nn::BatchNorm1d norm_;
   nn::Linear fc_;
   nn::Sgd optimizer_;
-  std::vector<std::pair<Tensor, Tensor>> answers_;  // classes and labels, since the last accuracy()
+  Tensor right_;  // f32, rank 0: of the `seen_` answers since the last accuracy()
+  int64_t seen_ = 0;
 };
 
 }  // namespace fovea::examples

@@ -9,14 +9,6 @@ using namespace fovea;
 using namespace fovea::testing;
 using losses::clip_loss;
 
-namespace {
-
-Tensor scalar(double value, Dtype dtype = Dtype::f64) {
-  return Tensor::full({}, value, dtype);
-}
-
-}  // namespace
-
 TEST_CASE("CLIP's loss gives the values that are known", "[losses][contrastive]") {
   CHECK(std::exp(2.659260) == Approx(14.285714).margin(1e-5));
   CHECK(clip_loss(eye(2, Dtype::f64), eye(2, Dtype::f64), scalar(std::log(1 / 0.07))).item() ==

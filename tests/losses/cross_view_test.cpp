@@ -4,18 +4,11 @@
 
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/pair_losses.h"
 
 using namespace fovea;
 using namespace fovea::testing;
 using losses::cross_view;
-
-namespace {
-
-Tensor rows(const Tensor& t, int64_t view, int64_t n) {
-  return t.slice(view * n, (view + 1) * n);
-}
-
-}  // namespace
 
 TEST_CASE("Predictions across views are the mean over all pairs of a target and another view", "[losses]") {
   for (auto [views, givers, n, k] :

@@ -4,18 +4,11 @@
 
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/pair_losses.h"
 
 using namespace fovea;
 using namespace fovea::testing;
 using losses::Dino;
-
-namespace {
-
-Tensor rows(const Tensor& t, int64_t view, int64_t n) {
-  return t.slice(view * n, (view + 1) * n);
-}
-
-}  // namespace
 
 TEST_CASE("DINO gives the losses that are known", "[losses]") {
   for (int64_t k : {2048, 65536}) {

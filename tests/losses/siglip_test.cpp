@@ -9,14 +9,6 @@ using namespace fovea;
 using namespace fovea::testing;
 using losses::siglip_loss;
 
-namespace {
-
-Tensor scalar(double value, Dtype dtype = Dtype::f64) {
-  return Tensor::full({}, value, dtype);
-}
-
-}  // namespace
-
 TEST_CASE("SigLIP's loss gives the values that are known", "[losses][contrastive]") {
   Tensor scale = scalar(std::log(10.0)), bias = scalar(-10);
   CHECK(siglip_loss(eye(2, Dtype::f64), eye(2, Dtype::f64), scale, bias).item() == Approx(0.693193).margin(1e-6));

@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/pair_losses.h"
 
 using namespace fovea;
 using namespace fovea::testing;
@@ -15,10 +16,6 @@ namespace {
 
 Tensor cosines(int64_t views, int64_t n, int64_t k, int64_t d = 8) {
   return matmul(normalize(randn({views * n, d})), normalize(randn({k, d})), {.transpose_b = true});
-}
-
-Tensor rows(const Tensor& t, int64_t view, int64_t n) {
-  return t.slice(view * n, (view + 1) * n);
 }
 
 }  // namespace

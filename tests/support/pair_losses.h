@@ -17,6 +17,15 @@ inline Tensor eye(int64_t n, Dtype dtype = Dtype::f32) {
   return t.to(dtype);
 }
 
+inline Tensor scalar(double value, Dtype dtype = Dtype::f64) {
+  return Tensor::full({}, value, dtype);
+}
+
+// The n rows of a view where the rows of several views lie one view after another.
+inline Tensor rows(const Tensor& t, int64_t view, int64_t n) {
+  return t.slice(view * n, (view + 1) * n);
+}
+
 // Two pairs of unit rows, with cosines .8 in both pairs.
 inline Tensor known_a() {
   return Tensor::from<double>({2, 2}, {1, 0, 0.6, 0.8});
