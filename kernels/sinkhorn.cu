@@ -122,8 +122,9 @@ void run(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
            prototypes, sharpness, share, parts);
     launch(ctx, join_kernel, unsigned(ceil_div<int64_t>(prototypes, kThreads)), kThreads, 0, parts, count, prototypes,
            u);
-    launch(ctx, rows_kernel<N, T>, unsigned(rows), kThreads, 0, scores, u, rows, prototypes, sharpness, samples,
-           i + 1 == shape.iterations ? codes : nullptr);
+    const bool last = i + 1 == shape.iterations;
+    launch(ctx, rows_kernel<N, T>, unsigned(last ? shape.coded : rows), kThreads, 0, scores, u, rows, prototypes,
+           sharpness, samples, last ? codes : nullptr);
   }
 }
 

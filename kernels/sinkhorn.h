@@ -14,12 +14,13 @@ struct Sinkhorn {
   int64_t samples, prototypes;
   double epsilon;  // above 0
   int iterations;  // at least 1
+  int64_t coded;   // the first samples, at most all, whose codes are wanted; at least 1 where there are samples
 };
 
-// Meant for cosines: a sample whose prototypes all lost their mass to others, by more than 80 epsilon, gets no code.
-// Exponentials are taken relative to each sample's largest score. The CPU makes them once, in the codes' memory (f32
-// and f64) or in scratch (bf16), and reads them 2 iterations + 1 times; a device keeps u [prototypes] and v [samples]
-// alone, and reads s as often.
+// Codes are [coded, prototypes]. Meant for cosines: a sample whose prototypes all lost their mass to others, by more
+// than 80 epsilon, gets no code. Exponentials are taken relative to each sample's largest score. The CPU makes them
+// once, in the codes' memory (f32 and f64 if all are coded) or in scratch, and reads them once an iteration, those of
+// coded samples alone in the last; a device keeps u [prototypes] and v [samples] alone, and reads s twice an iteration.
 template <class T>
 void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, T* codes);
 template <class T>

@@ -26,7 +26,7 @@ Tensor swav(const Tensor& scores, int64_t views, const Tensor& queued, const Swa
     for (int64_t t = 0; t < options.codes; ++t) {
       Tensor rows = fine.slice(t * n, (t + 1) * n);
       if (waiting > 0) rows = concat({rows, earlier.slice(t * waiting, (t + 1) * waiting)});
-      codes.push_back(sinkhorn(rows, options.epsilon, options.iterations).slice(0, n));
+      codes.push_back(sinkhorn(rows, options.epsilon, options.iterations, n));
     }
   }
   return cross_view(fine / options.temperature, concat(codes), views);

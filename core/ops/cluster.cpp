@@ -9,14 +9,18 @@
 
 namespace fovea {
 
-Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations) {
+Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations, int64_t coded) {
   check(scores.rank() == 2 && scores.numel() > 0,
         "sinkhorn: want scores [B, K] of at least one sample and prototype, got {}", scores.shape());
   check(epsilon > 0 && iterations > 0, "sinkhorn: want epsilon and iterations above 0, got {} and {}", epsilon,
         iterations);
-  Tensor codes = Tensor::empty(scores.shape(), scores.dtype(), scores.device());
+  if (coded < 0) coded = scores.size(0);
+  check(coded >= 1 && coded <= scores.size(0), "sinkhorn: want codes of 1 to {} samples, got {}", scores.size(0),
+        coded);
+  Tensor codes = Tensor::empty({coded, scores.size(1)}, scores.dtype(), scores.device());
   dispatch_float(scores, "sinkhorn", [&]<class T>(auto& ctx) {
-    kernels::sinkhorn(ctx, {scores.size(0), scores.size(1), epsilon, iterations}, scores.data<T>(), codes.data<T>());
+    kernels::sinkhorn(ctx, {scores.size(0), scores.size(1), epsilon, iterations, coded}, scores.data<T>(),
+                      codes.data<T>());
   });
   return codes;
 }

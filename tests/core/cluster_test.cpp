@@ -31,6 +31,9 @@ TEST_CASE("Sinkhorn's codes sum to 1 for every sample, also where one sample sco
       for (int64_t k = 0; k < shape[1]; ++k) scores.data<float>()[k] += float(lead);
       for (float total : sum(sinkhorn(scores), {1}).to_vector<float>()) CHECK(total == Approx(1).epsilon(1e-5));
     }
+  Tensor scores = randn({150, 20}, generator) * 0.3;  // several blocks of samples
+  CHECK(sinkhorn(scores, 0.05, 3, 11).to_vector<float>() == sinkhorn(scores).slice(0, 11).to_vector<float>());
+  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, 151), Catch::Contains("151"));
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3})), Catch::Contains("[3]"));
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), 0), Catch::Contains("epsilon"));
 }

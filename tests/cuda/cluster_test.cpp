@@ -11,14 +11,14 @@ using namespace fovea::testing;
 TEMPLATE_TEST_CASE("Sinkhorn on the device agrees with f64 for any shape and alignment", "[cuda][cluster]", float,
                    bf16) {
   using T = TestType;
-  for (auto [samples, prototypes, offset] :
-       {std::array<int64_t, 3>{1, 1, 0}, {3, 16, 0}, {70, 33, 0}, {40, 3000, 0}, {65, 264, 1}}) {
-    INFO(samples << " samples, " << prototypes << " prototypes, " << offset << " elements off");
-    Sinkhorn shape{samples, prototypes, 0.05, 3};
+  for (auto [samples, prototypes, offset, coded] :
+       {std::array<int64_t, 4>{1, 1, 0, 1}, {3, 16, 0, 3}, {70, 33, 0, 70}, {40, 3000, 0, 7}, {65, 264, 1, 65}}) {
+    INFO(samples << " samples, " << prototypes << " prototypes, " << offset << " elements off, " << coded << " coded");
+    Sinkhorn shape{samples, prototypes, 0.05, 3, coded};
     std::vector<T> scores = numbers<T>(samples * prototypes, 0.3, 0.5);
-    std::vector<double> wide = widened(scores), wanted(wide.size());
+    std::vector<double> wide = widened(scores), wanted(size_t(coded * prototypes));
     sinkhorn(cpu(), shape, wide.data(), wanted.data());
-    OnDevice<T> there(scores, offset), codes = OnDevice<T>::zeros(samples * prototypes, offset);
+    OnDevice<T> there(scores, offset), codes = OnDevice<T>::zeros(coded * prototypes, offset);
     sinkhorn(cuda(0), shape, there.data(), codes.data());
     CHECK(difference(codes.host(), wanted) < (sizeof(T) == 2 ? 4e-3 : 2e-5));
   }
