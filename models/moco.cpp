@@ -1,9 +1,14 @@
 #include <fovea/models/moco.h>
 
+#include <vector>
+
 namespace fovea::models {
 
 static Encoder encoder(Backbone network, const Moco::Options& options, Generator& generator) {
-  nn::Sequential head = plain_head(network.features(), options.hidden, options.out, generator);
+  std::vector<int64_t> widths = {network.features(), options.hidden, options.out};
+  if (options.hidden == 0) widths.erase(widths.begin() + 1);
+  nn::Sequential head = options.batch_norm ? mlp_head(widths, LastNorm::batch_norm_without_affine, generator)
+                                           : plain_head(network.features(), options.hidden, options.out, generator);
   return Encoder(std::move(network), std::move(head));
 }
 

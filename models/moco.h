@@ -21,6 +21,7 @@ struct Moco : nn::Module {
   struct Options {
     int64_t hidden = 2048, out = 128;
     int64_t negatives = 4096;  // rows of the queue; 65536 in the papers
+    bool batch_norm = false;   // after the head's layers, as in MoCo v3: keys drift less from those in the queue
   };
   Moco(Backbone network, const Options& options, Generator& generator = default_generator());
   void visit(nn::Visitor& v) override { v("query", query), v("key", key), v("queue", queue); }

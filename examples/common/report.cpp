@@ -274,6 +274,7 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
   };
   write_file(folder / kSummaryFile,
              json({{"method", {}, options.method},
+                   {"title", {}, options.title},
                    {"data", {}, options.data},
                    number("train_images", double(evaluator.split().train->size())),
                    number("test_images", double(evaluator.split().test->size())),

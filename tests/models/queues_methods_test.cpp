@@ -32,7 +32,7 @@ TEST_CASE("PIRL's jigsaw is the joined patches, in their order", "[models]") {
   CHECK_THROWS_WITH(model.jigsaw(randn({2, 13, 12, 3})), Catch::Contains("3 x 3 patches"));
 }
 
-TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer without norm in v2", "[models]") {
+TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer in v2, with norms if asked", "[models]") {
   CHECK(models::Moco(tiny_backbone(), {.hidden = 0, .negatives = 8}).query.projector.str() == R"(Sequential(
   (0): Linear(in=16, out=128)
 ))");
@@ -40,6 +40,14 @@ TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer without norm i
   (0): Linear(in=16, out=32)
   (1): ReLU()
   (2): Linear(in=32, out=8)
+))");
+  models::Moco normed(tiny_backbone(), {.hidden = 32, .out = 8, .negatives = 8, .batch_norm = true});
+  CHECK(normed.query.projector.str() == R"(Sequential(
+  (0): Linear(in=16, out=32, bias=false)
+  (1): BatchNorm1d(32, eps=1e-05, momentum=0.1)
+  (2): ReLU()
+  (3): Linear(in=32, out=8, bias=false)
+  (4): BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=false)
 ))");
 }
 
