@@ -16,13 +16,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -39,14 +43,20 @@ constexpr double kPoint = 0.01;  // two seeds that differ by more get a third
 
 struct Settings {
   std::string data = "fashion-mnist", preset = "short", out = "runs/methods", docs = "docs/results.md", imagenette;
-  std::string results = "docs/results.jsonl";
+  std::string results = "docs/results.jsonl", readme = "README.md";
   std::string extra;
   std::vector<std::string> methods;
-  int limit = 10000, width = 16, epochs = 10, seeds = 2;
+  int limit = 10000, width = 16, epochs = 10, seeds = 2, jobs = 1;
+  bool speed = false;
 };
+
+int threads_of_a_job(const Settings& s) {
+  return std::max(1, int(std::thread::hardware_concurrency()) / s.jobs);
+}
 
 // What a table row is made of: summary.json of one run.
 struct Result {
+  std::string title;
   double knn = 0, knn_best = 0, linear = 0, speed = 0, memory = 0;
   std::optional<double> spread, rank;
   double pixels_knn = 0, pixels_linear = 0, random_knn = 0, random_linear = 0;
@@ -78,7 +88,8 @@ Result result_in(const json& summary) {
   auto maybe = [&](const char* name) {
     return summary.at(name).is_null() ? std::optional<double>() : std::optional(number(name));
   };
-  return {.knn = number("knn_top1"),
+  return {.title = summary.at("title"),
+          .knn = number("knn_top1"),
           .knn_best = number("knn_best"),
           .linear = number("linear_top1"),
           .speed = number("images_per_second"),
@@ -107,37 +118,124 @@ json key_of(const Settings& s, const std::string& method, int seed) {
           {"width", s.width}, {"epochs", s.epochs}, {"preset", s.preset}, {"extra", s.extra}};
 }
 
-std::optional<json> recorded(const Settings& s, const json& key) {
+// The lines of --results: {"run": what was run, "summary": what came of it}.
+std::vector<json> records(const Settings& s) {
+  std::vector<json> out;
   std::ifstream in(s.results);
   for (std::string line; std::getline(in, line);)
-    if (!line.empty())
-      if (json entry = json::parse(line); entry.at("run") == key) return entry.at("summary");
+    if (!line.empty()) out.push_back(json::parse(line));
+  return out;
+}
+
+std::optional<json> recorded(const Settings& s, const json& key) {
+  for (const json& entry : records(s))
+    if (entry.at("run") == key) return entry.at("summary");
   return {};
 }
 
-// The run of a method with one seed: recorded before, continued or started.
-Result result_of(const Settings& s, const fs::path& programs, const std::string& method, int seed) {
-  const json key = key_of(s, method, seed);
-  if (auto summary = recorded(s, key)) return result_in(*summary);
-  const fs::path folder = fs::path(s.out) / fmt::format("{}-{}", method, seed);
-  if (!fs::exists(folder / "summary.json")) {
-    std::vector<std::string> command = {(programs / method).string()};
-    if (fs::exists(folder / "last.safetensors")) {
-      command.insert(command.end(), {"--resume", folder.string()});
-    } else {
-      for (const std::string& word : common_flags(s)) command.push_back(word);
-      command.insert(command.end(), {"--seed", std::to_string(seed), "--out", folder.string()});
-    }
-    fmt::print("\n{}, seed {}\n", method, seed);
-    std::cout.flush();
-    if (int status = run_program(command); status != 0)
-      throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
-  }
-  std::ifstream in(folder / "summary.json");
-  const json summary = json::parse(in);
+struct Run {
+  std::string method;
+  int seed = 0;
+};
+
+fs::path folder_of(const Settings& s, const Run& run) {
+  return fs::path(s.out) / fmt::format("{}-{}-{}", run.method, s.epochs, run.seed);
+}
+
+std::optional<json> finished(const Settings& s, const Run& run) {
+  if (auto summary = recorded(s, key_of(s, run.method, run.seed))) return summary;
+  std::ifstream in(folder_of(s, run) / "summary.json");
+  return in ? std::optional(json::parse(in)) : std::nullopt;
+}
+
+// What tells the measurement of a method's speed from other lines of --results.
+json speed_key_of(const Settings& s, const std::string& method) {
+  return {{"speed_of", method}, {"data", s.data},     {"limit", s.limit},
+          {"width", s.width},   {"preset", s.preset}, {"extra", s.extra}};
+}
+
+// Speeds measured alone take the place of what a run beside others had.
+Result result_of(const Settings& s, const Run& run) {
+  Result result = result_in(finished(s, run).value());
+  if (auto alone = recorded(s, speed_key_of(s, run.method))) result.speed = alone->at("images_per_second");
+  return result;
+}
+
+void record(const Settings& s, const json& key, const json& summary) {
   if (!s.results.empty())
     std::ofstream(s.results, std::ios::app) << json{{"run", key}, {"summary", summary}}.dump() << "\n";
-  return result_in(summary);
+}
+
+// Starts a run, or goes on with one that was stopped.
+void train(const Settings& s, const fs::path& programs, const Run& run) {
+  const fs::path folder = folder_of(s, run);
+  std::vector<std::string> command = {(programs / run.method).string()};
+  if (fs::exists(folder / "last.safetensors")) {
+    command.insert(command.end(), {"--resume", folder.string()});
+  } else {
+    for (const std::string& word : common_flags(s)) command.push_back(word);
+    command.insert(command.end(), {"--seed", std::to_string(run.seed), "--out", folder.string()});
+  }
+  if (s.jobs > 1) command.insert(command.end(), {"--threads", std::to_string(threads_of_a_job(s)), "--workers", "0"});
+  if (int status = run_program(command); status != 0)
+    throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
+}
+
+// Brings the runs that are not finished to their end, s.jobs at a time, and adds them to --results.
+void finish(const Settings& s, const fs::path& programs, std::vector<Run> runs) {
+  std::erase_if(runs, [&](const Run& run) { return recorded(s, key_of(s, run.method, run.seed)).has_value(); });
+  std::mutex mutex;
+  size_t next = 0;
+  std::exception_ptr failure;
+  auto work = [&] {
+    while (true) {
+      std::unique_lock lock(mutex);
+      if (next == runs.size() || failure) return;
+      const Run run = runs[next++];
+      fmt::print("\n{}, seed {}\n", run.method, run.seed);
+      std::cout.flush();
+      lock.unlock();
+      try {
+        if (!fs::exists(folder_of(s, run) / "summary.json")) train(s, programs, run);
+      } catch (...) {
+        lock.lock();
+        failure = std::current_exception();
+        return;
+      }
+      lock.lock();
+      record(s, key_of(s, run.method, run.seed), finished(s, run).value());
+    }
+  };
+  std::vector<std::thread> workers;
+  for (int i = 0; i < s.jobs; ++i) workers.emplace_back(work);
+  for (std::thread& worker : workers) worker.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+// Trains for a while on a few of the images with nothing beside it. The median of the logged speeds is the method's.
+void measure_speed(const Settings& s, const fs::path& programs, const std::string& method) {
+  const json key = speed_key_of(s, method);
+  if (recorded(s, key)) return;
+  const fs::path folder = fs::path(s.out) / (method + "-speed");
+  fs::remove_all(folder);
+  std::vector<std::string> command = {(programs / method).string()};
+  Settings few = s;
+  few.limit = 1280;
+  for (const std::string& word : common_flags(few)) command.push_back(word);
+  command.insert(command.end(), {"--steps", "60", "--log-every", "10", "--eval-every", "0", "--out", folder.string()});
+  fmt::print("\n{}, speed\n", method);
+  std::cout.flush();
+  if (int status = run_program(command); status != 0)
+    throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
+  std::vector<double> speeds;
+  std::ifstream in(folder / "metrics.jsonl");
+  for (std::string line; std::getline(in, line);)
+    if (json entry = json::parse(line); entry.contains("images_per_second"))
+      speeds.push_back(entry["images_per_second"]);
+  if (speeds.empty())
+    throw std::runtime_error(fmt::format("{}: no speed was logged", (folder / "metrics.jsonl").string()));
+  std::nth_element(speeds.begin(), speeds.begin() + ptrdiff_t(speeds.size() / 2), speeds.end());
+  record(s, key, {{"images_per_second", speeds[speeds.size() / 2]}});
 }
 
 // mean, and the largest distance of a seed from it: "0.7775 ± 0.0031".
@@ -149,44 +247,92 @@ std::string with_spread(const std::vector<Result>& results, double Result::*fiel
   return results.size() > 1 ? fmt::format("{:.4f} ± {:.4f}", mean, spread) : fmt::format("{:.4f}", mean);
 }
 
+// A table of the recorded runs that differ from this table's only by having more epochs; "" if there are none.
+std::string longer_runs(const Settings& s) {
+  std::map<std::pair<std::string, int>, std::vector<Result>> rows;
+  for (const json& entry : records(s)) {
+    const json& run = entry.at("run");
+    if (!run.contains("seed") || run.contains("peer") || run.at("epochs") <= s.epochs) continue;
+    json same = key_of(s, run.at("method"), run.at("seed"));
+    same["epochs"] = run.at("epochs");
+    if (run == same) rows[{run.at("method"), run.at("epochs")}].push_back(result_in(entry.at("summary")));
+  }
+  if (rows.empty()) return "";
+  std::string out =
+      "\nLonger runs, all else the same:\n\n| method | epochs | k-NN last | linear probe | seeds "
+      "|\n|---|---|---|---|---|\n";
+  for (const auto& [run, results] : rows)
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", results.front().title, run.second,
+                       with_spread(results, &Result::knn), with_spread(results, &Result::linear), results.size());
+  return out;
+}
+
 double mean_of(const std::vector<Result>& results, double Result::*field) {
   double sum = 0;
   for (const Result& r : results) sum += r.*field;
   return sum / double(results.size());
 }
 
-std::string table(const Settings& s, const std::string& program,
-                  const std::map<std::string, std::vector<Result>>& rows) {
-  std::string out = fmt::format("```\n{}\n```\n\n", program);
-  const Result& any = rows.begin()->second.front();
-  out += fmt::format(
-      "{}, {} training images, ResNet-18 of width {}, {} epochs, `--preset {}`. Mean over the seeds, and how far they "
-      "lie "
-      "from it; best: over a run's evaluations. Speed in source images a second with the machine's other work beside "
-      "it.\n\n",
-      s.data, s.limit > 0 ? std::to_string(s.limit) : "all", s.width, s.epochs, s.preset);
-  out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
-  out += "|---|---|---|---|---|---|---|---|---|\n";
-  out += fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.pixels_knn, any.pixels_linear);
-  out +=
-      fmt::format("| the network before training | {:.4f} | | {:.4f} | | | | | |\n", any.random_knn, any.random_linear);
+using Rows = std::map<std::string, std::vector<Result>>;
+
+// The methods with the best k-NN first.
+std::vector<std::string> best_first(const Rows& rows) {
   std::vector<std::string> order;
   for (const auto& [method, results] : rows) order.push_back(method);
   std::sort(order.begin(), order.end(), [&](const std::string& a, const std::string& b) {
     return mean_of(rows.at(a), &Result::knn) > mean_of(rows.at(b), &Result::knn);
   });
-  for (const std::string& method : order) {
+  return order;
+}
+
+// "[SwAV](FOLDER/swav.md)". Variants of a method have its page: swav_queue has swav's.
+std::string link(const Settings& s, const std::string& method, const std::string& title, const std::string& folder) {
+  std::string page = method;
+  if (!fs::exists(fs::path(s.docs).parent_path() / "methods" / (page + ".md"))) page = page.substr(0, page.rfind('_'));
+  return fmt::format("[{}]({}/{}.md)", title, folder, page);
+}
+
+std::string images_of(const Settings& s) {
+  return fmt::format("{}, {} training images, ResNet-18 of width {}, {} epochs, `--preset {}`", s.data,
+                     s.limit > 0 ? std::to_string(s.limit) : "all", s.width, s.epochs, s.preset);
+}
+
+std::string table(const Settings& s, const std::string& program, const Rows& rows) {
+  std::string out = fmt::format("```\n{}\n```\n\n", program);
+  const Result& any = rows.begin()->second.front();
+  out += fmt::format(
+      "{}. Mean over the seeds, and how far they lie from it; best: over a run's evaluations. Speed in source images a "
+      "second{}.\n\n",
+      images_of(s), s.jobs > 1 && !s.speed ? fmt::format(", with {} runs at a time", s.jobs) : "");
+  out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
+  out += "|---|---|---|---|---|---|---|---|---|\n";
+  out += fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.pixels_knn, any.pixels_linear);
+  out +=
+      fmt::format("| the network before training | {:.4f} | | {:.4f} | | | | | |\n", any.random_knn, any.random_linear);
+  for (const std::string& method : best_first(rows)) {
     const std::vector<Result>& results = rows.at(method);
     auto maybe = [&](std::optional<double> Result::*field, const char* format) {
       const auto& value = results.front().*field;
       return value ? fmt::format(fmt::runtime(format), *value) : std::string("");
     };
-    out += fmt::format("| [{0}](methods/{0}.md) | {1} | {2} | {3} | {4} | {5:.0f} | {6:.0f} | {7} | {8} |\n", method,
-                       with_spread(results, &Result::knn), with_spread(results, &Result::knn_best),
-                       with_spread(results, &Result::linear), results.size(), mean_of(results, &Result::speed),
-                       mean_of(results, &Result::memory), maybe(&Result::spread, "{:.4f}"),
-                       maybe(&Result::rank, "{:.1f}"));
+    out += fmt::format("| {} | {} | {} | {} | {} | {:.0f} | {:.0f} | {} | {} |\n",
+                       link(s, method, results.front().title, "methods"), with_spread(results, &Result::knn),
+                       with_spread(results, &Result::knn_best), with_spread(results, &Result::linear), results.size(),
+                       mean_of(results, &Result::speed), mean_of(results, &Result::memory),
+                       maybe(&Result::spread, "{:.4f}"), maybe(&Result::rank, "{:.1f}"));
   }
+  return out + longer_runs(s);
+}
+
+// For the README.
+std::string short_table(const Settings& s, const Rows& rows) {
+  const Result& any = rows.begin()->second.front();
+  std::string out = fmt::format("{}:\n\n| | k-NN | linear probe |\n|---|---|---|\n", images_of(s));
+  out += fmt::format("| raw pixels | {:.4f} | {:.4f} |\n", any.pixels_knn, any.pixels_linear);
+  out += fmt::format("| the network before training | {:.4f} | {:.4f} |\n", any.random_knn, any.random_linear);
+  for (const std::string& method : best_first(rows))
+    out += fmt::format("| {} | {:.4f} | {:.4f} |\n", link(s, method, rows.at(method).front().title, "docs/methods"),
+                       mean_of(rows.at(method), &Result::knn), mean_of(rows.at(method), &Result::linear));
   return out;
 }
 
@@ -218,12 +364,18 @@ int main(int argc, char** argv) {
                  "runs of a method, from seed 0; one more where the first two differ by over a point")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
+  app.add_option("--jobs", s.jobs, "runs at a time, which share the machine's threads")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_flag("--speed", s.speed, "measure speeds by themselves, a method at a time, after the runs (want --results)");
   app.add_option("--preset", s.preset, "of every method")->capture_default_str();
   app.add_option("--methods", methods, "comma-separated (default: all)");
   app.add_option("--extra", s.extra, "more flags for every run");
   app.add_option("--out", s.out, "folder of the runs")->capture_default_str();
   app.add_option("--results", s.results, "file with a line of JSON for every run (empty: none)")->capture_default_str();
   app.add_option("--docs", s.docs, "page whose table is replaced (empty: none)")->capture_default_str();
+  app.add_option("--readme", s.readme, "page with a short table that goes with it (empty: none)")
+      ->capture_default_str();
   app.add_option("--imagenette", s.imagenette, "train lightly's benchmark on imagenette2-160 in this folder instead");
   CLI11_PARSE(app, argc, argv);
   if (!s.imagenette.empty()) {
@@ -234,16 +386,25 @@ int main(int argc, char** argv) {
 
   try {
     const fs::path programs = fs::canonical("/proc/self/exe").parent_path();
-    std::map<std::string, std::vector<Result>> rows;
+    std::vector<Run> runs, more;
     for (int seed = 0; seed < s.seeds; ++seed)  // all methods with the first seed, then all with the second
-      for (const std::string& method : s.methods) rows[method].push_back(result_of(s, programs, method, seed));
-    for (auto& [method, results] : rows)
-      if (s.seeds == 2 && std::abs(results[0].knn - results[1].knn) > kPoint)
-        results.push_back(result_of(s, programs, method, 2));
+      for (const std::string& method : s.methods) runs.push_back({method, seed});
+    finish(s, programs, runs);
+    if (s.seeds == 2)
+      for (const std::string& method : s.methods)
+        if (std::abs(result_of(s, {method, 0}).knn - result_of(s, {method, 1}).knn) > kPoint)
+          more.push_back({method, 2});
+    finish(s, programs, more);
+    if (s.speed)
+      for (const std::string& method : s.methods) measure_speed(s, programs, method);
+    runs.insert(runs.end(), more.begin(), more.end());
+    Rows rows;
+    for (const Run& run : runs) rows[run.method].push_back(result_of(s, run));
     std::vector<std::string> words = {"bin/methods_table"};
     words.insert(words.end(), argv + 1, argv + argc);
     const std::string text = table(s, fmt::format("{}", fmt::join(words, " ")), rows);
     if (!s.docs.empty()) write_between_markers(s.docs, text);
+    if (!s.docs.empty() && !s.readme.empty()) write_between_markers(s.readme, short_table(s, rows));
     fmt::print("\n{}", text);
     return 0;
   } catch (const std::exception& e) {

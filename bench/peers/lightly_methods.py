@@ -24,7 +24,8 @@ from lightly import loss as losses
 from lightly.loss.hypersphere_loss import HypersphereLoss
 from lightly.models import modules as m
 from lightly.models.modules import heads
-from lightly.models.utils import deactivate_requires_grad, update_momentum
+from lightly.models.utils import deactivate_requires_grad, select_most_similar, update_momentum
+from lightly.transforms.random_crop_and_flip_with_grid import RandomResizedCropAndFlip
 from lightly.utils.benchmarking.knn import knn_predict
 from torch import nn
 from torchvision.transforms import v2
@@ -49,25 +50,29 @@ def view(size, low=0.08, high=1.0, jitter=(0.4, 0.4, 0.4, 0.1), p=0.8, gray=0.2,
 BYOL_JITTER = (0.4, 0.4, 0.2, 0.1)
 
 
+def times(jitter, strength):
+    return (*(amount * strength for amount in jitter[:3]), min(0.5, jitter[3] * strength))
+
+
 def simclr_views(size, strength=1.0):
-    jitter = (0.4 * strength, 0.4 * strength, 0.4 * strength, min(0.5, 0.1 * strength))
-    return [view(size, jitter=jitter)] * 2
+    return [view(size, jitter=times((0.4, 0.4, 0.4, 0.1), strength))] * 2
 
 
 def byol_views(size):
     return [view(size, jitter=BYOL_JITTER), view(size, jitter=BYOL_JITTER, solarize=0.2)]
 
 
-def simsiam_views(size, count=2):
-    return [view(size, 0.2)] * count
+def simsiam_views(size, count=2, strength=1.0):
+    return [view(size, 0.2, jitter=times((0.4, 0.4, 0.4, 0.1), strength))] * count
 
 
-def smog_views(size):
-    return [view(size, 0.2, jitter=BYOL_JITTER, p=1), view(size, 0.2, jitter=BYOL_JITTER, p=1, solarize=0.2)]
+def smog_views(size, strength=1.0):
+    jitter = times(BYOL_JITTER, strength)
+    return [view(size, 0.2, jitter=jitter, p=1), view(size, 0.2, jitter=jitter, p=1, solarize=0.2)]
 
 
-def swav_views(size):
-    return [view(size, 0.14)] * 2 + [view(size // 2, 0.05, 0.14)] * 6
+def swav_views(size, border=0.14):
+    return [view(size, 0.14)] * 2 + [view(size // 2, 0.05, border)] * 6
 
 
 def dino_views(size):
@@ -76,8 +81,25 @@ def dino_views(size):
     return [first, second] + [view(size // 2, 0.05, 0.4, jitter=BYOL_JITTER, bicubic=True)] * 6
 
 
-def vicreg_views(size):
-    return [view(size, jitter=BYOL_JITTER, solarize=0.1)] * 2
+def strong_views(size):
+    return simclr_views(size, 2)
+
+
+class ViewWithGrid:
+    """BYOL's views, and where the cells of their feature maps lie in the image."""
+
+    def __init__(self, size, cells, solarize):
+        self.crop = RandomResizedCropAndFlip(cells, size, 0.08, 1.0, 0.5, 0.0)
+        self.colours = v2.Compose(view(size, jitter=BYOL_JITTER, solarize=solarize).transforms[2:])
+
+    def __call__(self, image):
+        crop, grid = self.crop(v2.functional.to_pil_image(image))
+        return self.colours(v2.functional.pil_to_tensor(crop)), grid
+
+
+def vicregl_views(size):
+    cells = -(-size // 8)
+    return [ViewWithGrid(size, cells, 0.0), ViewWithGrid(size, cells, 0.2)]
 
 
 def backbone(width):
@@ -92,6 +114,11 @@ def backbone(width):
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return net, 8 * width
+
+
+def feature_map(net, x):
+    x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
+    return net.layer4(net.layer3(net.layer2(net.layer1(x))))
 
 
 class Method(nn.Module):
@@ -123,7 +150,7 @@ class Method(nn.Module):
 
 
 class SimClr(Method):
-    views = staticmethod(lambda size: simclr_views(size, 2))
+    views = staticmethod(strong_views)
 
     def build(self, d):
         self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.NTXentLoss(0.2)
@@ -160,7 +187,7 @@ class BarlowTwins(SimClr):
 
 
 class VicReg(SimClr):
-    views = staticmethod(vicreg_views)
+    views = staticmethod(byol_views)
 
     def build(self, d):
         self.head, self.criterion = heads.VICRegProjectionHead(d, 2048, 2048, num_layers=3), losses.VICRegLoss()
@@ -269,6 +296,104 @@ class MoCo(Method):
         return self.criterion(self.head(self.backbone(x[0])), key)
 
 
+class MoCoV3(Method):
+    views = staticmethod(strong_views)
+    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.95
+
+    def build(self, d):
+        self.head = heads.MoCoProjectionHead(d, 512, 256, num_layers=2, batch_norm=True)
+        self.predictor = heads.BYOLPredictionHead(256, 512, 256)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+
+    def loss(self, x):
+        q = [F.normalize(self.predictor(z), dim=1) for z in self.both(x[0], x[1], self.head)]
+        with torch.no_grad():
+            k = [F.normalize(self.teacher_head(self.teacher_backbone(v)), dim=1) for v in x[:2]]
+        own = torch.arange(len(x[0]))
+        return 0.4 * (F.cross_entropy(q[0] @ k[1].T / 0.2, own) + F.cross_entropy(q[1] @ k[0].T / 0.2, own))
+
+
+class DenseCl(Method):
+    views = staticmethod(strong_views)
+    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
+    momentum = 0.99
+
+    def build(self, d):
+        self.head, self.dense_head = heads.DenseCLProjectionHead(d, d, 128), heads.DenseCLProjectionHead(d, d, 128)
+        self.teacher_backbone, self.teacher_head, self.teacher_dense_head = self.teacher_of(self.backbone, self.head, self.dense_head)
+        self.criterion = losses.NTXentLoss(0.2, memory_bank_size=(4096, 128))
+        self.dense_criterion = losses.NTXentLoss(0.2, memory_bank_size=(4096, 128))
+
+    @staticmethod
+    def places_and_heads(net, head, dense_head, x):
+        places = feature_map(net, x).flatten(2).transpose(1, 2)
+        return places, head(places.mean(1)), dense_head(places)
+
+    def loss(self, x):
+        places, q, dense_q = self.places_and_heads(self.backbone, self.head, self.dense_head, x[0])
+        with torch.no_grad():
+            others, k, dense_k = self.places_and_heads(self.teacher_backbone, self.teacher_head, self.teacher_dense_head, x[1])
+            dense_k = select_most_similar(places, others, dense_k)
+        return 0.5 * self.criterion(q, k) + 0.5 * self.dense_criterion(dense_q.flatten(0, 1), dense_k.flatten(0, 1))
+
+
+class SMoG(Method):
+    views = staticmethod(smog_views)
+    settings = dict(lr=0.1, optimizer="sgd", weight_decay=1e-4)
+    momentum, reset_every = 0.95, 100
+
+    def build(self, d):
+        self.head, self.predictor = heads.SMoGProjectionHead(d, 1024, 128), heads.SMoGPredictionHead(128, 1024, 128)
+        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+        self.groups = heads.SMoGPrototypes(F.normalize(torch.rand(300, 128), dim=1), 0.99)
+        self.recent = []
+
+    def reset(self):
+        rows = F.normalize(torch.cat(self.recent), dim=1)
+        centres = rows[torch.randperm(len(rows))[:300]]
+        for _ in range(10):
+            nearest = (rows @ centres.T).argmax(1)
+            for group in nearest.unique():
+                centres[group] = rows[nearest == group].mean(0)
+            centres = F.normalize(centres, dim=1)
+        self.groups.set_group_features(centres)
+        for student, teacher in self.followers:
+            update_momentum(student, teacher, 0.0)
+
+    def loss(self, x):
+        if self.step > 0 and self.step % self.reset_every == 0:
+            self.reset()
+        x = x if self.step % 2 == 0 else x[::-1]
+        self.step += 1
+        encoded = self.head(self.backbone(x[0]))
+        with torch.no_grad():
+            other = self.teacher_head(self.teacher_backbone(x[1]))
+        groups = self.groups.get_updated_group_features(encoded)
+        logits = self.groups(self.predictor(encoded), groups)
+        value = F.cross_entropy(logits, self.groups.assign_groups(other))
+        self.groups.set_group_features(groups.detach())
+        self.recent = ([encoded.detach()] + self.recent)[: 10000 // len(encoded)]
+        return value
+
+
+class VicRegL(Method):
+    views = staticmethod(vicregl_views)
+    settings = dict(lr=0.06, optimizer="sgd", weight_decay=5e-4)
+
+    def build(self, d):
+        self.head = heads.VICRegProjectionHead(d, 4 * d, 4 * d, num_layers=3)
+        self.local_head = heads.VicRegLLocalProjectionHead(d, 128, 128)
+        self.criterion = losses.VICRegLLoss()
+
+    def loss(self, x):
+        views = []
+        for image, _ in x:
+            places = feature_map(self.backbone, image).permute(0, 2, 3, 1)
+            views.append((self.head(places.mean((1, 2))), self.local_head(places)))
+        return self.criterion(global_view_features=views, global_view_grids=[grid for _, grid in x])
+
+
 class NnClr(Method):
     settings = dict(lr=0.12, optimizer="sgd", weight_decay=5e-4)
 
@@ -315,7 +440,8 @@ class Dino(Method):
 
 METHODS = {"simclr": SimClr, "dcl": Dcl, "dclw": Dclw, "hypersphere": Hypersphere, "directclr": DirectClr, "barlow_twins": BarlowTwins,
            "vicreg": VicReg, "lejepa": LeJepa, "w_mse": Wmse, "mmcr": Mmcr, "byol": Byol, "simsiam": SimSiam, "fastsiam": FastSiam,
-           "tico": TiCo, "moco": MoCo, "nnclr": NnClr, "swav": Swav, "dino": Dino}
+           "tico": TiCo, "moco": MoCo, "moco_v3": MoCoV3, "dense_cl": DenseCl, "nnclr": NnClr, "smog": SMoG, "vicregl": VicRegL,
+           "swav": Swav, "dino": Dino}
 
 
 def optimizer_of(method, lr):
@@ -384,17 +510,19 @@ def train(options):
     return {"method": options.method, "seed": options.seed, "knn_top1": curve[-1], "knn_best": max(curve), "loss": value.item()}
 
 
+def channels_last(images):
+    return images.contiguous(memory_format=torch.channels_last)
+
+
 def step(options):
     torch.manual_seed(0)
     method = METHODS[options.method](options.width, 1000)
     optimizer = optimizer_of(method, 1e-3)
-    x = []
-    for index in range(len(method.views(options.size))):
-        size = options.size if index < 2 or options.method == "fastsiam" else options.size // 2
-        x.append(torch.randn(options.batch, 3, size, size))
+    images = torch.randint(0, 256, (options.batch, 3, options.size, options.size), dtype=torch.uint8)
+    x = torch.utils.data.default_collate(list(Views(images, method.views(options.size))))
     if options.channels_last:
         method = method.to(memory_format=torch.channels_last)
-        x = [v.contiguous(memory_format=torch.channels_last) for v in x]
+        x = [[channels_last(v[0]), v[1]] if isinstance(v, list) else channels_last(v) for v in x]
     if options.compile:
         method.backbone = torch.compile(method.backbone)
     times = []
@@ -413,7 +541,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=["train", "step"])
     parser.add_argument("method", choices=sorted(METHODS))
-    parser.add_argument("--data", default=os.path.expanduser("~/.cache/fovea/fashion-mnist"), help="folder with the four .gz files")
+    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder with the four .gz files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=10000)
     parser.add_argument("--width", type=int, default=16)
