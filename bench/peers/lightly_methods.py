@@ -10,8 +10,10 @@ settings as fovea's `--preset short` where lightly has them.
 """
 import argparse
 import copy
+import functools
 import gzip
 import json
+import math
 import os
 import statistics
 import time
@@ -27,6 +29,7 @@ from lightly.models.modules import heads
 from lightly.models.utils import deactivate_requires_grad, select_most_similar, update_momentum
 from lightly.transforms.random_crop_and_flip_with_grid import RandomResizedCropAndFlip
 from lightly.utils.benchmarking.knn import knn_predict
+from lightly.utils.lars import LARS
 from torch import nn
 from torchvision.transforms import v2
 
@@ -71,8 +74,8 @@ def smog_views(size, strength=1.0):
     return [view(size, 0.2, jitter=jitter, p=1), view(size, 0.2, jitter=jitter, p=1, solarize=0.2)]
 
 
-def swav_views(size, border=0.14):
-    return [view(size, 0.14)] * 2 + [view(size // 2, 0.05, border)] * 6
+def swav_views(size):
+    return [view(size, 0.14)] * 2 + [view(size // 2, 0.05, 0.14)] * 6
 
 
 def dino_views(size):
@@ -121,17 +124,22 @@ def feature_map(net, x):
     return net.layer4(net.layer3(net.layer2(net.layer1(x))))
 
 
+def settings_of(lr=0.24, optimizer="sgd", weight_decay=5e-4, batch=128, warmup=0.0):
+    return dict(lr=lr, optimizer=optimizer, weight_decay=weight_decay, batch=batch, warmup=warmup)
+
+
 class Method(nn.Module):
-    """views: recipes; settings: those of the short run."""
+    """views: recipes; settings: those of the short run, as `--preset short` of fovea's method has them."""
 
     views = staticmethod(simclr_views)
-    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
+    step_views = None  # what a step is timed with, if it is something else
+    settings = settings_of()
     momentum = None  # of a teacher: constant
 
-    def __init__(self, width, total_steps):
+    def __init__(self, width):
         super().__init__()
         self.backbone, self.features = backbone(width)
-        self.total_steps, self.step = total_steps, 0
+        self.step = 0
         self.build(self.features)
 
     def teacher_of(self, *nets):
@@ -161,39 +169,48 @@ class SimClr(Method):
 
 class Dcl(SimClr):
     def build(self, d):
-        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLLoss(0.1)
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLLoss(0.2)
 
 
 class Dclw(SimClr):
     def build(self, d):
-        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLWLoss(0.1, 0.5)
+        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), losses.DCLWLoss(0.2, 0.5)
 
 
 class Hypersphere(SimClr):
+    views = staticmethod(simclr_views)
+
     def build(self, d):
         self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), HypersphereLoss(t=2.0)
 
 
 class DirectClr(SimClr):
+    views = staticmethod(byol_views)
+
     def build(self, d):
-        self.head, self.criterion = nn.Identity(), losses.DirectCLRLoss(loss_dim=max(1, d * 90 // 512), temperature=0.1)
+        self.head, self.criterion = nn.Identity(), losses.DirectCLRLoss(loss_dim=max(1, d * 90 // 512), temperature=0.2)
 
 
 class BarlowTwins(SimClr):
     views = staticmethod(byol_views)
+    settings = settings_of(0.4, "lars", 1e-4, warmup=0.1)
 
     def build(self, d):
-        self.head, self.criterion = heads.BarlowTwinsProjectionHead(d, 2048, 2048), losses.BarlowTwinsLoss()
+        self.head, self.criterion = heads.BarlowTwinsProjectionHead(d, 4 * d, 4 * d), losses.BarlowTwinsLoss()
 
 
 class VicReg(SimClr):
     views = staticmethod(byol_views)
+    settings = settings_of(0.06, warmup=0.1)
 
     def build(self, d):
-        self.head, self.criterion = heads.VICRegProjectionHead(d, 2048, 2048, num_layers=3), losses.VICRegLoss()
+        self.head, self.criterion = heads.VICRegProjectionHead(d, 4 * d, 4 * d, num_layers=3), losses.VICRegLoss()
 
 
 class LeJepa(SimClr):
+    views = staticmethod(simclr_views)
+    settings = settings_of(4e-3, "adamw", warmup=0.1)
+
     def build(self, d):
         self.head, self.criterion = heads.LeJEPAProjectionHead(d, 2048, 64), losses.LeJEPALoss()
 
@@ -203,19 +220,20 @@ class LeJepa(SimClr):
 
 
 class Wmse(SimClr):
-    views = staticmethod(simsiam_views)
-    settings = dict(lr=2e-3, optimizer="adam", weight_decay=1e-6)
+    views = staticmethod(lambda size: [view(size, 0.5)] * 2)
+    settings = settings_of(1e-3, "adam", 1e-6)
 
     def build(self, d):
-        self.head = nn.Sequential(nn.Linear(d, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 64))
-        self.criterion = losses.WMSELoss(embedding_dim=64, w_size=128)
+        self.head = nn.Sequential(nn.Linear(d, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 16))
+        self.criterion = losses.WMSELoss(embedding_dim=16, w_size=128, eps=0.01)
 
     def loss(self, x):
         return self.criterion(torch.cat(self.both(x[0], x[1], self.head)))
 
 
 class Mmcr(SimClr):
-    views = staticmethod(byol_views)
+    views = staticmethod(simclr_views)
+    settings = settings_of(3e-3, "adam", 1e-6)
     momentum = 0.99
 
     def build(self, d):
@@ -230,12 +248,12 @@ class Mmcr(SimClr):
 
 
 class Byol(Method):
-    views = staticmethod(byol_views)
-    settings = dict(lr=0.3, optimizer="sgd", weight_decay=5e-4)
+    views = staticmethod(strong_views)
+    settings = settings_of(0.3, batch=64)
     momentum = 0.95
 
     def build(self, d):
-        self.head, self.predictor = heads.BYOLProjectionHead(d, 4096, 256), heads.BYOLPredictionHead(256, 4096, 256)
+        self.head, self.predictor = heads.BYOLProjectionHead(d, 1024, 256), heads.BYOLPredictionHead(256, 1024, 256)
         self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
         self.criterion = losses.NegativeCosineSimilarity()
 
@@ -247,11 +265,11 @@ class Byol(Method):
 
 
 class SimSiam(Method):
-    views = staticmethod(simsiam_views)
-    settings = dict(lr=0.2, optimizer="sgd", weight_decay=5e-4)
+    views = staticmethod(lambda size: simsiam_views(size, 2, 2))
+    settings = settings_of(0.2, batch=64)
 
     def build(self, d):
-        self.head, self.predictor = heads.SimSiamProjectionHead(d, 2048, 2048), heads.SimSiamPredictionHead(2048, 512, 2048)
+        self.head, self.predictor = heads.SimSiamProjectionHead(d, 1024, 1024), heads.SimSiamPredictionHead(1024, 512, 1024)
         self.criterion = losses.NegativeCosineSimilarity()
 
     def loss(self, x):
@@ -262,16 +280,16 @@ class SimSiam(Method):
 
 
 class FastSiam(SimSiam):
-    views = staticmethod(lambda size: simsiam_views(size, 4))
+    views = staticmethod(lambda size: simsiam_views(size, 4, 2))
 
 
 class TiCo(Method):
-    views = staticmethod(byol_views)
-    settings = dict(lr=0.2, optimizer="sgd", weight_decay=5e-4)
-    momentum = 0.95
+    views = staticmethod(strong_views)
+    settings = settings_of(0.1, weight_decay=1e-4, batch=64, warmup=0.05)
+    momentum = 0.9
 
     def build(self, d):
-        self.head, self.criterion = heads.TiCoProjectionHead(d, 1024, 256), losses.TiCoLoss()
+        self.head, self.criterion = heads.TiCoProjectionHead(d, 1024, 256), losses.TiCoLoss(rho=20)
         self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
 
     def loss(self, x):
@@ -281,24 +299,24 @@ class TiCo(Method):
 
 
 class MoCo(Method):
-    views = staticmethod(simsiam_views)
-    settings = dict(lr=0.12, optimizer="sgd", weight_decay=5e-4)
+    views = staticmethod(strong_views)
+    settings = settings_of(0.06, warmup=0.1)
     momentum = 0.99
 
     def build(self, d):
-        self.head = heads.MoCoProjectionHead(d, 2048, 128)
+        self.head = heads.MoCoProjectionHead(d, 512, 128, batch_norm=True)
         self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
         self.criterion = losses.NTXentLoss(0.2, memory_bank_size=(4096, 128))
 
     def loss(self, x):
         with torch.no_grad():
-            key = self.teacher_head(self.teacher_backbone(x[1]))
-        return self.criterion(self.head(self.backbone(x[0])), key)
+            keys = [self.teacher_head(self.teacher_backbone(v)) for v in x[:2]]
+        queries = self.both(x[0], x[1], self.head)
+        return 0.5 * (self.criterion(queries[0], keys[1]) + self.criterion(queries[1], keys[0]))
 
 
 class MoCoV3(Method):
     views = staticmethod(strong_views)
-    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
     momentum = 0.95
 
     def build(self, d):
@@ -316,7 +334,6 @@ class MoCoV3(Method):
 
 class DenseCl(Method):
     views = staticmethod(strong_views)
-    settings = dict(lr=0.24, optimizer="sgd", weight_decay=5e-4)
     momentum = 0.99
 
     def build(self, d):
@@ -339,8 +356,8 @@ class DenseCl(Method):
 
 
 class SMoG(Method):
-    views = staticmethod(smog_views)
-    settings = dict(lr=0.1, optimizer="sgd", weight_decay=1e-4)
+    views = staticmethod(lambda size: smog_views(size, 2))
+    settings = settings_of(0.1, weight_decay=1e-4, batch=64)
     momentum, reset_every = 0.95, 100
 
     def build(self, d):
@@ -379,7 +396,7 @@ class SMoG(Method):
 
 class VicRegL(Method):
     views = staticmethod(vicregl_views)
-    settings = dict(lr=0.06, optimizer="sgd", weight_decay=5e-4)
+    settings = settings_of(0.06, warmup=0.1)
 
     def build(self, d):
         self.head = heads.VICRegProjectionHead(d, 4 * d, 4 * d, num_layers=3)
@@ -395,11 +412,11 @@ class VicRegL(Method):
 
 
 class NnClr(Method):
-    settings = dict(lr=0.12, optimizer="sgd", weight_decay=5e-4)
+    views = staticmethod(strong_views)
 
     def build(self, d):
-        self.head, self.predictor = heads.NNCLRProjectionHead(d, 2048, 256), heads.NNCLRPredictionHead(256, 4096, 256)
-        self.criterion, self.bank = losses.NTXentLoss(0.1), m.NNMemoryBankModule(size=(4096, 256))
+        self.head, self.predictor = heads.NNCLRProjectionHead(d, 512, 256), heads.NNCLRPredictionHead(256, 512, 256)
+        self.criterion, self.bank = losses.NTXentLoss(0.2), m.NNMemoryBankModule(size=(4096, 256))
 
     def loss(self, x):
         z = self.both(x[0], x[1], self.head)
@@ -409,12 +426,13 @@ class NnClr(Method):
 
 
 class Swav(Method):
-    views = staticmethod(swav_views)
-    settings = dict(lr=1e-3, optimizer="adam", weight_decay=1e-6)
+    views = staticmethod(strong_views)
+    step_views = staticmethod(swav_views)
+    settings = settings_of(0.1, warmup=0.1)
 
     def build(self, d):
-        self.head, self.prototypes = heads.SwaVProjectionHead(d, 2048, 128), heads.SwaVPrototypes(128, 300)
-        self.criterion = losses.SwaVLoss()
+        self.head, self.prototypes = heads.SwaVProjectionHead(d, 4 * d, 128), heads.SwaVPrototypes(128, 100)
+        self.criterion = losses.SwaVLoss(sinkhorn_epsilon=0.02)
 
     def loss(self, x):
         self.prototypes.normalize()
@@ -423,13 +441,17 @@ class Swav(Method):
 
 
 class Dino(Method):
-    views = staticmethod(dino_views)
-    settings = dict(lr=0.06, optimizer="sgd", weight_decay=5e-4)
-    momentum = 0.99
+    views = staticmethod(lambda size: [view(size, 0.4)] * 2)
+    step_views = staticmethod(dino_views)
+    settings = settings_of(0.1, weight_decay=1e-4, warmup=0.1)
+    momentum = 0.95
 
     def build(self, d):
-        self.head = heads.DINOProjectionHead(d, 2048, 256, 2048, batch_norm=True)
-        self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
+        self.head, self.teacher_head = (heads.DINOProjectionHead(d, 4 * d, 256, 2048, batch_norm=True) for _ in range(2))
+        self.teacher_head.load_state_dict(self.head.state_dict())  # its weight norm cannot be copied
+        deactivate_requires_grad(self.teacher_head)
+        (self.teacher_backbone,) = self.teacher_of(self.backbone)
+        self.followers.append((self.head, self.teacher_head))
         self.criterion = losses.DINOLoss(output_dim=2048, warmup_teacher_temp_epochs=0)
 
     def loss(self, x):
@@ -449,9 +471,9 @@ def optimizer_of(method, lr):
     params = [p for p in method.parameters() if p.requires_grad]
     groups = [{"params": [p for p in params if p.ndim > 1], "weight_decay": s["weight_decay"]},
               {"params": [p for p in params if p.ndim < 2], "weight_decay": 0}]
-    if s["optimizer"] == "adam":
-        return torch.optim.Adam(groups, lr=lr)
-    return torch.optim.SGD(groups, lr=lr, momentum=0.9)
+    makers = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "lars": functools.partial(LARS, momentum=0.9),
+              "sgd": functools.partial(torch.optim.SGD, momentum=0.9)}
+    return makers[s["optimizer"]](groups, lr=lr)
 
 
 def fashion_mnist(folder, kind):
@@ -474,6 +496,14 @@ class Views(torch.utils.data.Dataset):
         return [transform(self.images[i]) for transform in self.transforms]
 
 
+def warmup_cosine(step, steps, share):
+    """Factor on the learning rate: rises over a share of the run, then falls to 0 along half a cosine."""
+    rising = round(share * steps)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
 @torch.no_grad()
 def features(net, images):
     net.eval()
@@ -488,12 +518,13 @@ def train(options):
     images, labels = fashion_mnist(options.data, "train")
     images, labels = images[: options.limit], labels[: options.limit]
     test_images, test_labels = fashion_mnist(options.data, "t10k")
-    steps = options.epochs * (len(images) // options.batch)
-    method = METHODS[options.method](options.width, steps)
-    lr = options.lr or method.settings["lr"]
-    optimizer = optimizer_of(method, lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    loader = torch.utils.data.DataLoader(Views(images, method.views(28)), options.batch, shuffle=True, drop_last=True,
+    settings = METHODS[options.method].settings
+    batch = options.batch or settings["batch"]
+    steps = options.epochs * (len(images) // batch)
+    method = METHODS[options.method](options.width)
+    optimizer = optimizer_of(method, options.lr or settings["lr"])
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps, settings["warmup"]))
+    loader = torch.utils.data.DataLoader(Views(images, method.views(28)), batch, shuffle=True, drop_last=True,
                                          num_workers=options.workers, persistent_workers=options.workers > 0)
     curve = []
     for _ in range(options.epochs):
@@ -516,10 +547,10 @@ def channels_last(images):
 
 def step(options):
     torch.manual_seed(0)
-    method = METHODS[options.method](options.width, 1000)
+    method, batch = METHODS[options.method](options.width), options.batch or 128
     optimizer = optimizer_of(method, 1e-3)
-    images = torch.randint(0, 256, (options.batch, 3, options.size, options.size), dtype=torch.uint8)
-    x = torch.utils.data.default_collate(list(Views(images, method.views(options.size))))
+    images = torch.randint(0, 256, (batch, 3, options.size, options.size), dtype=torch.uint8)
+    x = torch.utils.data.default_collate(list(Views(images, (method.step_views or method.views)(options.size))))
     if options.channels_last:
         method = method.to(memory_format=torch.channels_last)
         x = [[channels_last(v[0]), v[1]] if isinstance(v, list) else channels_last(v) for v in x]
@@ -534,7 +565,7 @@ def step(options):
         optimizer.step()
         method.move_teacher()
         times.append(time.perf_counter() - begin)
-    return {"method": options.method, "images_per_second": options.batch / statistics.median(times[1:])}
+    return {"method": options.method, "images_per_second": batch / statistics.median(times[1:])}
 
 
 if __name__ == "__main__":
@@ -546,7 +577,7 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=10000)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=0, help="0: of a run the method's, of a step 128")
     parser.add_argument("--lr", type=float, default=0)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

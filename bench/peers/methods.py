@@ -20,6 +20,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 METHODS = ("simclr dcl dclw hypersphere directclr barlow_twins vicreg vicregl lejepa w_mse mmcr byol simsiam fastsiam tico moco "
            "moco_v3 dense_cl nnclr smog swav dino").split()
 POINT = 0.01  # two seeds that differ by more get a third
+# The short presets of these have no local crops; a step is timed with them.
+STEP_FLAGS = {"swav": ["--views", "swav", "--strength", "1"], "dino": ["--views", "dino", "--min-scale", "0"]}
 SETTINGS = {"as installed": [], "channels last": ["--channels-last"], "compiled": ["--channels-last", "--compile"]}
 
 
@@ -41,7 +43,7 @@ def fovea(options, method, folder, *more):
 def fovea_step(options, method):
     folder = os.path.join(options.out, f"step-{method}")
     fovea(options, method, folder, "--preset", "short", "--data", "synthetic:128", "--width", "64", "--batch", "128", "--steps", "7",
-          "--log-every", "1", "--eval-every", "0", "--workers", "0")
+          "--log-every", "1", "--eval-every", "0", "--workers", "0", *STEP_FLAGS.get(method, []))
     with open(os.path.join(folder, "metrics.jsonl")) as lines:
         times = [line["compute_ms"] for line in map(json.loads, lines) if "compute_ms" in line]
     return 128 / statistics.median(times[2:]) * 1e3
