@@ -287,8 +287,11 @@ std::vector<std::string> best_first(const Rows& rows) {
 
 // "[SwAV](FOLDER/swav.md)". Variants of a method have its page: swav_queue has swav's.
 std::string link(const Settings& s, const std::string& method, const std::string& title, const std::string& folder) {
-  std::string page = method;
-  if (!fs::exists(fs::path(s.docs).parent_path() / "methods" / (page + ".md"))) page = page.substr(0, page.rfind('_'));
+  const auto has_page = [&](const std::string& name) {
+    return fs::exists(fs::path(s.docs).parent_path() / "methods" / (name + ".md"));
+  };
+  const std::string shorter = method.substr(0, method.rfind('_'));
+  const std::string& page = !has_page(method) && has_page(shorter) ? shorter : method;
   return fmt::format("[{}]({}/{}.md)", title, folder, page);
 }
 

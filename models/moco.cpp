@@ -5,10 +5,11 @@
 namespace fovea::models {
 
 static Encoder encoder(Backbone network, const Moco::Options& options, Generator& generator) {
-  std::vector<int64_t> widths = {network.features(), options.hidden, options.out};
-  if (options.hidden == 0) widths.erase(widths.begin() + 1);
+  const int64_t features = network.features();
+  std::vector<int64_t> widths = {features, options.out};
+  if (options.hidden > 0) widths = {features, options.hidden, options.out};
   nn::Sequential head = options.batch_norm ? mlp_head(widths, LastNorm::batch_norm_without_affine, generator)
-                                           : plain_head(network.features(), options.hidden, options.out, generator);
+                                           : plain_head(features, options.hidden, options.out, generator);
   return Encoder(std::move(network), std::move(head));
 }
 
