@@ -21,22 +21,25 @@ int main(int argc, char** argv) {
       .method = "dense_cl",
       .title = "DenseCL",
       .paper = "Dense Contrastive Learning for Self-Supervised Visual Pre-Training (Wang et al., 2021)",
-      .presets = {
-          {"imagenette-table",
-           "--views simclr --teacher-momentum 0.99 --epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4"},
-          {"short", "--views simclr --strength 2 --batch 128 --lr 0.24 --weight-decay 5e-4 --teacher-momentum 0.99"}}};
+      .presets = {{"imagenette-table",
+                   "--views simclr --teacher-momentum 0.99 --epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4"},
+                  {"short",
+                   "--views simclr --strength 2 --batch-norm --batch 128 --lr 0.06 --warmup 0.1 --weight-decay 5e-4 "
+                   "--teacher-momentum 0.99"}}};
   float temperature = 0.2f, momentum = 0.999f, dense_weight = 0.5f;
   int negatives = 4096;
+  bool batch_norm = false;
   const std::vector<examples::Flag> flags = {
       {"--temperature", "of both losses", &temperature, 1e-3, 100},
       {"--teacher-momentum", "share of the keys' network that stays each step", &momentum, 0, 1},
       {"--negatives", "keys in each of the two queues", &negatives, 1, 1 << 24},
-      {"--dense-weight", "share of the loss of places", &dense_weight, 0, 1}};
+      {"--dense-weight", "share of the loss of places", &dense_weight, 0, 1},
+      {"--batch-norm", "in both heads, as in MoCo v3", &batch_norm}};
   const examples::Options defaults{.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true, .views = "simsiam"};
 
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
     examples::Training training(options);
-    models::DenseCl model(training.backbone(), negatives);
+    models::DenseCl model(training.backbone(), negatives, 128, 0, batch_norm);
     training.teacher(model.key, "query.", [&](int64_t, int64_t) { return momentum; });
     training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
       models::DenseFeatures q = model.query.heads(run.feature_map(model.query.backbone, batch.views[0]));

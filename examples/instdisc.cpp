@@ -24,18 +24,21 @@ int main(int argc, char** argv) {
       .method = "instdisc",
       .title = "Instance discrimination",
       .paper = "Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018)",
-      .presets = {{"imagenette-table", "--loss softmax --temperature 0.1 --epochs 800 --batch 256"},
-                  {"short",
-                   "--loss softmax --temperature 0.1 --views simclr --strength 2 --batch 128 --lr 0.24 "
-                   "--weight-decay 5e-4"}}};
+      .presets = {
+          {"imagenette-table", "--loss softmax --temperature 0.1 --epochs 800 --batch 256"},
+          {"short",
+           "--loss softmax --temperature 0.3 --bank-momentum 0 --batch-norm --views simclr --strength 2 --batch 128 "
+           "--lr 0.01 --warmup 0.1 --weight-decay 5e-4"}}};
   std::string kind = "nce";
   float temperature = 0.07f, bank_momentum = 0.5f;
   int negatives = 4096;
+  bool batch_norm = false;
   const std::vector<examples::Flag> flags = {
       {"--loss", "nce, softmax or info-nce", &kind},
       {"--temperature", "of the loss", &temperature, 1e-3, 100},
       {"--negatives", "images drawn as noise each step; not for softmax", &negatives, 1, 1 << 24},
-      {"--bank-momentum", "share of an image's row that stays when it is seen", &bank_momentum, 0, 1}};
+      {"--bank-momentum", "share of an image's row that stays when it is seen", &bank_momentum, 0, 1},
+      {"--batch-norm", "after the head", &batch_norm}};
   const examples::Options defaults{.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true, .views = "mocov1"};
 
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
@@ -44,8 +47,8 @@ int main(int argc, char** argv) {
     examples::Training training(options,
                                 [&](int size) { return data::Views({examples::make_views(options, size)[0]}); });
     const int64_t images = training.images().size();
-    models::WithLoss<models::InstDisc, losses::InstanceNce> model(models::InstDisc(training.backbone(), images),
-                                                                  losses::InstanceNce(images, temperature));
+    models::WithLoss<models::InstDisc, losses::InstanceNce> model(
+        models::InstDisc(training.backbone(), images, 128, batch_norm), losses::InstanceNce(images, temperature));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor v = model.projector(run.features(model.backbone, batch.views[0]));  // [N, 128]
       Tensor own = model.bank.at(batch.index), loss;

@@ -24,24 +24,28 @@ int main(int argc, char** argv) {
       .paper = "Self-Supervised Learning of Pretext-Invariant Representations (Misra & van der Maaten, 2019)",
       .presets = {
           {"imagenette-table", "--epochs 800 --batch 256"},
-          {"short", "--loss info-nce --temperature 0.2 --strength 2 --batch 128 --lr 0.24 --weight-decay 5e-4"}}};
+          {"short",
+           "--loss info-nce --temperature 0.3 --bank-momentum 0 --batch-norm --strength 2 --batch 128 --lr 0.02 "
+           "--warmup 0.1 --weight-decay 5e-4"}}};
   std::string kind = "nce";
   float temperature = 0.07f, jigsaw_weight = 0.5f, bank_momentum = 0.5f;
   int negatives = 4096;
+  bool batch_norm = false;
   const std::vector<examples::Flag> flags = {
       {"--loss", "nce or info-nce", &kind},
       {"--temperature", "of the loss", &temperature, 1e-3, 100},
       {"--negatives", "images drawn as noise each step", &negatives, 1, 1 << 24},
       {"--jigsaw-weight", "share of the jigsaws' loss", &jigsaw_weight, 0, 1},
-      {"--bank-momentum", "share of an image's row that stays when it is seen", &bank_momentum, 0, 1}};
+      {"--bank-momentum", "share of an image's row that stays when it is seen", &bank_momentum, 0, 1},
+      {"--batch-norm", "after each head", &batch_norm}};
   const examples::Options defaults{.lr = 0.03f, .weight_decay = 1e-4f};
 
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
     if (kind != "nce" && kind != "info-nce") throw examples::UsageError("--loss: want nce or info-nce, got " + kind);
     examples::Training training(options, [&](int size) { return data::pirl_views(size, options.strength); });
     const int64_t images = training.images().size();
-    models::WithLoss<models::Pirl, losses::InstanceNce> model(models::Pirl(training.backbone(), images),
-                                                              losses::InstanceNce(images, temperature));
+    models::WithLoss<models::Pirl, losses::InstanceNce> model(
+        models::Pirl(training.backbone(), images, 128, batch_norm), losses::InstanceNce(images, temperature));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor v = model.projector(run.features(model.backbone, batch.groups[0]));  // [N, 128], of the images
       Tensor w = model.jigsaw(batch.groups[1]);                                   // [N, 128], of their jigsaws

@@ -2,15 +2,17 @@
 
 namespace fovea::models {
 
-DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, Generator& generator)
+DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, bool batch_norm, Generator& generator)
     : backbone(std::move(network)) {
   const int64_t features = backbone.features(), wide = hidden > 0 ? hidden : features;
-  projector = plain_head(features, wide, out, generator);
-  dense_projector = plain_head(features, wide, out, generator);
+  projector = contrast_head(features, wide, out, batch_norm, generator);
+  dense_projector = contrast_head(features, wide, out, batch_norm, generator);
 }
 
 DenseFeatures DenseEncoder::heads(const Tensor& map) {
-  return {map, projector(global_avg_pool(map)), dense_projector(map)};
+  const int64_t n = map.size(0), h = map.size(1), w = map.size(2);
+  Tensor dense = dense_projector(reshape(map, {n * h * w, -1}));
+  return {map, projector(global_avg_pool(map)), reshape(dense, {n, h, w, -1})};
 }
 
 void DenseEncoder::visit(nn::Visitor& v) {
@@ -19,8 +21,9 @@ void DenseEncoder::visit(nn::Visitor& v) {
   v("dense_projector", dense_projector);
 }
 
-DenseCl::DenseCl(Backbone network, int64_t negatives, int64_t out, int64_t hidden, Generator& generator)
-    : query(std::move(network), hidden, out, generator),
+DenseCl::DenseCl(Backbone network, int64_t negatives, int64_t out, int64_t hidden, bool batch_norm,
+                 Generator& generator)
+    : query(std::move(network), hidden, out, batch_norm, generator),
       key(query),
       queue(negatives, out, generator),
       dense_queue(negatives, out, generator) {}

@@ -16,12 +16,12 @@ struct DenseFeatures {
 };
 
 // A backbone with a head on its pooled features and one on every place of its map, Linear-ReLU-Linear both (a Linear of
-// every place is a 1 x 1 convolution).
+// every place is a 1 x 1 convolution), with batch norms if asked.
 struct DenseEncoder : nn::Module {
   Backbone backbone;
   nn::Sequential projector, dense_projector;
 
-  DenseEncoder(Backbone network, int64_t hidden, int64_t out, Generator& generator);
+  DenseEncoder(Backbone network, int64_t hidden, int64_t out, bool batch_norm, Generator& generator);
   DenseFeatures operator()(const Tensor& x) { return heads(backbone.feature_map(x)); }
   // What the heads make of the backbone's map.
   DenseFeatures heads(const Tensor& map);
@@ -39,7 +39,7 @@ struct DenseCl : nn::Module {
 
   // hidden 0: as many as the features. `negatives`: rows of each queue; 65536 in the paper.
   explicit DenseCl(Backbone network, int64_t negatives = 4096, int64_t out = 128, int64_t hidden = 0,
-                   Generator& generator = default_generator());
+                   bool batch_norm = false, Generator& generator = default_generator());
   DenseFeatures keys(const Tensor& x) {
     NoGrad no_grad;
     return key.net(x);

@@ -13,10 +13,11 @@ namespace fovea::models {
 struct InstDisc : Encoder {
   MemoryBank bank;
 
-  // For a dataset of `images`; the head is one Linear.
-  InstDisc(Backbone network, int64_t images, int64_t out = 128, Generator& generator = default_generator())
+  // For a dataset of `images`; the head is one Linear, with a batch norm after it if asked.
+  InstDisc(Backbone network, int64_t images, int64_t out = 128, bool batch_norm = false,
+           Generator& generator = default_generator())
       : Encoder(std::move(network)), bank(images, out, generator) {
-    projector = make_head({{.in = backbone.features(), .out = out}}, generator);
+    projector = contrast_head(backbone.features(), 0, out, batch_norm, generator);
   }
   void visit(nn::Visitor& v) override { Encoder::visit(v), v("bank", bank); }
   std::string describe() const override { return "InstDisc"; }

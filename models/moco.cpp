@@ -1,15 +1,9 @@
 #include <fovea/models/moco.h>
 
-#include <vector>
-
 namespace fovea::models {
 
 static Encoder encoder(Backbone network, const Moco::Options& options, Generator& generator) {
-  const int64_t features = network.features();
-  std::vector<int64_t> widths = {features, options.out};
-  if (options.hidden > 0) widths = {features, options.hidden, options.out};
-  nn::Sequential head = options.batch_norm ? mlp_head(widths, LastNorm::batch_norm_without_affine, generator)
-                                           : plain_head(features, options.hidden, options.out, generator);
+  nn::Sequential head = contrast_head(network.features(), options.hidden, options.out, options.batch_norm, generator);
   return Encoder(std::move(network), std::move(head));
 }
 

@@ -4,11 +4,11 @@
 
 namespace fovea::models {
 
-Pirl::Pirl(Backbone network, int64_t images, int64_t out, Generator& generator)
+Pirl::Pirl(Backbone network, int64_t images, int64_t out, bool batch_norm, Generator& generator)
     : Encoder(std::move(network)), bank(images, out, generator) {
-  projector = make_head({{.in = backbone.features(), .out = out}}, generator);
-  patch_head = make_head({{.in = backbone.features(), .out = out}}, generator);
-  jigsaw_head = make_head({{.in = kSide * kSide * out, .out = out}}, generator);
+  projector = contrast_head(backbone.features(), 0, out, batch_norm, generator);
+  patch_head = contrast_head(backbone.features(), 0, out, batch_norm, generator);
+  jigsaw_head = contrast_head(kSide * kSide * out, 0, out, batch_norm, generator);
 }
 
 Tensor Pirl::jigsaw(const Tensor& x) {

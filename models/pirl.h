@@ -16,8 +16,9 @@ struct Pirl : Encoder {
   nn::Sequential patch_head, jigsaw_head;
   MemoryBank bank;
 
-  // For a dataset of `images`; each head is one Linear.
-  Pirl(Backbone network, int64_t images, int64_t out = 128, Generator& generator = default_generator());
+  // For a dataset of `images`; each head is one Linear, with a batch norm after it if asked.
+  Pirl(Backbone network, int64_t images, int64_t out = 128, bool batch_norm = false,
+       Generator& generator = default_generator());
   // Jigsaws [N, 3 p, 3 p, C] as data::pirl_views makes them -> [N, out]: each patch goes through the backbone by itself
   // and through patch_head, jigsaw_head joins the nine.
   Tensor jigsaw(const Tensor& x);

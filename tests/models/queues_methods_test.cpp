@@ -1,4 +1,5 @@
 #include <fovea/models/dense_cl.h>
+#include <fovea/models/instdisc.h>
 #include <fovea/models/moco.h>
 #include <fovea/models/nnclr.h>
 #include <fovea/models/pirl.h>
@@ -49,6 +50,23 @@ TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer in v2, with no
   (3): Linear(in=32, out=8, bias=false)
   (4): BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=false)
 ))");
+}
+
+TEST_CASE("the heads that face a memory bank or a queue of places have norms if asked", "[models]") {
+  const std::string normed = R"(Sequential(
+  (0): Linear(in=16, out=4, bias=false)
+  (1): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=false)
+))";
+  CHECK(models::InstDisc(tiny_backbone(), 10, 4, true).projector.str() == normed);
+  models::Pirl pirl(tiny_backbone(), 10, 4, true);
+  CHECK(pirl.projector.str() == normed);
+  CHECK(pirl.patch_head.str() == normed);
+  models::DenseCl dense(tiny_backbone(), 10, 6, 8, true);
+  // every channel of the dense features has mean 0 and variance 1 over the images and their places
+  Tensor places = reshape(dense.query(randn({8, 16, 16, 3})).dense, {-1, 6});
+  CHECK(places.size(0) == 8 * 4);
+  CHECK(max(abs(mean(places, {0}))).item() < 1e-5);
+  CHECK(max(abs(mean(square(places), {0}) - 1)).item() < 1e-2);
 }
 
 TEST_CASE("DenseCL remembers rows of length 1: global keys and the means of dense ones", "[models]") {
