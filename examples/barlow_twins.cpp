@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
       .presets = {{"imagenette-table",
                    "--views simclr --epochs 800 --batch 256 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --decay-all "
                    "--warmup 0"},
-                  {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1"}}};
+                  {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1 --lambda 0.05"}}};
   float lambda = 5e-3f;
   int width = 0;
   const std::vector<examples::Flag> flags = {

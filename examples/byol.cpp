@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
            "--views simclr --epochs 800 --batch 256 --lr 0.06 --decay-all "
            "--teacher-momentum 0.99 --final-momentum 0.99"},
           {"short",
-           "--views simclr --strength 2 --batch 64 --lr 0.3 --teacher-momentum 0.95 --decay-all --hidden 1024"}}};
+           "--views simclr --strength 2 --batch 64 --lr 0.1 --warmup 0.1 --weight-decay 5e-4 --teacher-momentum 0.95 "
+           "--decay-all --hidden 1024"}}};
   float momentum = 0.996f, last_momentum = 1;
   int hidden = 4096;
   const std::vector<examples::Flag> flags = {

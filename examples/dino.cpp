@@ -29,8 +29,8 @@ int main(int argc, char** argv) {
                    "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4 --decay-all "
                    "--teacher-momentum 0.99 --final-momentum 0.99 --frozen-last-layer 0"},
                   {"short",
-                   "--views simclr --min-scale 0.4 --batch 128 --lr 0.1 --warmup 0.1 --teacher-momentum 0.95 "
-                   "--frozen-last-layer 0"}}};
+                   "--views simclr --min-scale 0.4 --strength 2 --batch 64 --lr 0.1 --warmup 0.1 "
+                   "--teacher-momentum 0.99 --frozen-last-layer 0"}}};
   float momentum = 0.996f, last_momentum = 1, temperature = 0.04f, last_temperature = 0.04f, centre = 0.9f;
   int outputs = 2048, frozen = 1, warmup = 30;
   const std::vector<examples::Flag> flags = {

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
       .presets = {
           {"imagenette-table", "--epochs 800 --batch 256"},
           {"short",
-           "--loss info-nce --temperature 0.3 --bank-momentum 0 --batch-norm --strength 2 --batch 128 --lr 0.02 "
+           "--loss info-nce --temperature 0.2 --bank-momentum 0 --batch-norm --strength 2 --batch 128 --lr 0.02 "
            "--warmup 0.1 --weight-decay 5e-4"}}};
   std::string kind = "nce";
   float temperature = 0.07f, jigsaw_weight = 0.5f, bank_momentum = 0.5f;

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
                    "--epochs 800 --batch 256 --optimizer adam --lr 1e-3 --weight-decay 1e-6 --decay-all --queue 384"},
                   {"short",
                    "--views simclr --strength 2 --batch 128 --optimizer sgd --lr 0.1 --weight-decay 5e-4 --warmup 0.1 "
-                   "--prototypes 100 --frozen-prototypes 0 --epsilon 0.02 --queue 384 --queue-start 1"}}};
+                   "--prototypes 100 --frozen-prototypes 0 --epsilon 0.02 --queue 384 --queue-start 5"}}};
   float temperature = 0.1f, epsilon = 0.05f;
   int prototypes = 3000, frozen = 1, queue = 3840, start = 15;
   const std::vector<examples::Flag> flags = {

@@ -5,8 +5,9 @@
     python3 bench/peers/methods.py train --python VENV/bin/python --seeds 2 [--docs docs/results.md]
 
 scripts/bench-lightly makes the environment. step: 32 x 32 images, ResNet-18 of width 64, batch 128, f32, 2 threads, data ready in
-memory; lightly's fastest of: as installed, channels-last, compiled. The two run in turns. train: what bin/methods_table and
-lightly_methods.py do; a finished run of either is a line of --results and is not repeated.
+memory; lightly's fastest of: as installed, channels-last, compiled, each tried once. Then the two run in turns. train: what
+bin/methods_table and lightly_methods.py do. What is finished is a line of --results and is not repeated: to measure it afresh, drop
+the line.
 """
 import argparse
 import json
@@ -18,10 +19,13 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 METHODS = ("simclr dcl dclw hypersphere directclr barlow_twins vicreg vicregl lejepa w_mse mmcr byol simsiam fastsiam tico moco "
-           "moco_v3 dense_cl nnclr smog swav dino").split()
+           "moco_v3 dense_cl nnclr smog swav swav_queue dino").split()
+PEER = "lightly 1.6.0"
 POINT = 0.01  # two seeds that differ by more get a third
 # The short presets of these have no local crops; a step is timed with them.
-STEP_FLAGS = {"swav": ["--views", "swav", "--strength", "1"], "dino": ["--views", "dino", "--min-scale", "0"]}
+STEP_FLAGS = {"swav": ["--views", "swav", "--strength", "1"],
+              "swav_queue": ["--views", "swav", "--strength", "1", "--queue-start", "0"],
+              "dino": ["--views", "dino", "--min-scale", "0", "--strength", "1"]}
 SETTINGS = {"as installed": [], "channels last": ["--channels-last"], "compiled": ["--channels-last", "--compile"]}
 
 
@@ -49,27 +53,38 @@ def fovea_step(options, method):
     return 128 / statistics.median(times[2:]) * 1e3
 
 
+def recorded(options, run, measure):
+    """What measure() gives for `run`, or gave when it was last called for it: a line of options.results."""
+    if os.path.exists(options.results):
+        with open(options.results) as lines:
+            for line in map(json.loads, lines):
+                if line["run"] == run:
+                    return line["summary"]
+    summary = measure()
+    with open(options.results, "a") as out:
+        print(json.dumps({"run": run, "summary": summary}), file=out)
+    return summary
+
+
+def step_pair(options, method):
+    def lightly_step(setting):
+        return lightly(options, "step", method, "--width", "64", *SETTINGS[setting])["images_per_second"]
+
+    once = {setting: lightly_step(setting) for setting in SETTINGS}
+    best = max(once, key=once.get)
+    pairs = [(fovea_step(options, method), lightly_step(best)) for _ in range(options.repeats)]
+    mine, peer = (statistics.median(column) for column in zip(*pairs))
+    return {"fovea": mine, "lightly": peer, "setting": best}
+
+
 def steps(options):
     rows = ["| method | fovea images/s | lightly images/s | its setting | ratio |", "|---|---|---|---|---|"]
     for method in options.methods:
-        ours, theirs = [], {name: [] for name in SETTINGS}
-        for _ in range(options.repeats):
-            ours.append(fovea_step(options, method))
-            for name, flags in SETTINGS.items():
-                theirs[name].append(lightly(options, "step", method, "--width", "64", *flags)["images_per_second"])
-        best = max(theirs, key=lambda name: statistics.median(theirs[name]))
-        mine, peer = statistics.median(ours), statistics.median(theirs[best])
-        rows.append(f"| {method} | {mine:.0f} | {peer:.0f} | {best} | {mine / peer:.2f} |")
+        run = {"step_beside": PEER, "of": method, "threads": options.threads}
+        pair = recorded(options, run, lambda: step_pair(options, method))
+        rows.append(f"| {method} | {pair['fovea']:.0f} | {pair['lightly']:.0f} | {pair['setting']} | {pair['fovea'] / pair['lightly']:.2f} |")
         print(rows[-1], flush=True)
     return rows
-
-
-def recorded(path):
-    """Finished runs: {what was run: its summary}."""
-    if not os.path.exists(path):
-        return {}
-    with open(path) as lines:
-        return {json.dumps(line["run"], sort_keys=True): line["summary"] for line in map(json.loads, lines)}
 
 
 def seeds_of(options, run_of):
@@ -84,29 +99,23 @@ def fovea_accuracies(options, method):
     run = {"method": method, "data": "fashion-mnist", "limit": options.limit, "width": options.width, "epochs": options.epochs,
            "preset": "short", "extra": ""}
 
+    command = [os.path.join(options.bin, "methods_table"), "--methods", method, "--seeds", str(options.seeds), "--docs", "",
+               "--results", options.results, "--out", options.out, "--limit", str(options.limit), "--width", str(options.width),
+               "--epochs", str(options.epochs)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # writes a line for each run that has none
+
     def run_of(seed):
-        key = json.dumps({**run, "seed": seed}, sort_keys=True)
-        if key not in recorded(options.results):
-            command = [os.path.join(options.bin, "methods_table"), "--methods", method, "--seeds", str(options.seeds), "--docs", "",
-                       "--results", options.results, "--out", options.out, "--limit", str(options.limit), "--width",
-                       str(options.width), "--epochs", str(options.epochs)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return recorded(options.results)[key]["knn_top1"]
+        return recorded(options, {**run, "seed": seed}, lambda: sys.exit(f"{options.results}: no {method} of seed {seed}"))["knn_top1"]
 
     return seeds_of(options, run_of)
 
 
 def lightly_accuracies(options, method):
     def run_of(seed):
-        run = {"peer": "lightly 1.6.0", "method": method, "data": "fashion-mnist", "limit": options.limit, "width": options.width,
+        run = {"peer": PEER, "method": method, "data": "fashion-mnist", "limit": options.limit, "width": options.width,
                "epochs": options.epochs, "seed": seed}
-        key = json.dumps(run, sort_keys=True)
-        if key not in recorded(options.results):
-            summary = lightly(options, "train", method, "--seed", str(seed), "--limit", str(options.limit), "--width",
-                              str(options.width), "--epochs", str(options.epochs))
-            with open(options.results, "a") as out:
-                print(json.dumps({"run": run, "summary": summary}), file=out)
-        return recorded(options.results)[key]["knn_top1"]
+        return recorded(options, run, lambda: lightly(options, "train", method, "--seed", str(seed), "--limit", str(options.limit),
+                                                      "--width", str(options.width), "--epochs", str(options.epochs)))["knn_top1"]
 
     return seeds_of(options, run_of)
 
