@@ -273,7 +273,24 @@ double mean_of(const std::vector<Result>& results, double Result::*field) {
   return sum / double(results.size());
 }
 
+// The mean of what not every method has; "" where none has it.
+std::string mean_if_known(const std::vector<Result>& results, std::optional<double> Result::*field, int digits) {
+  double sum = 0;
+  for (const Result& r : results) {
+    if (!(r.*field)) return "";
+    sum += *(r.*field);
+  }
+  return fmt::format("{:.{}f}", sum / double(results.size()), digits);
+}
+
 using Rows = std::map<std::string, std::vector<Result>>;
+
+// The results of a method that has most seeds: every method starts from the same networks.
+const std::vector<Result>& most_seeds(const Rows& rows) {
+  return std::max_element(rows.begin(), rows.end(),
+                          [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); })
+      ->second;
+}
 
 // The methods with the best k-NN first.
 std::vector<std::string> best_first(const Rows& rows) {
@@ -302,37 +319,35 @@ std::string images_of(const Settings& s) {
 
 std::string table(const Settings& s, const std::string& program, const Rows& rows) {
   std::string out = fmt::format("```\n{}\n```\n\n", program);
-  const Result& any = rows.begin()->second.front();
+  const std::vector<Result>& any = most_seeds(rows);
   out += fmt::format(
       "{}. Mean over the seeds, and how far they lie from it; best: over a run's evaluations. Speed in source images a "
       "second{}.\n\n",
       images_of(s), s.jobs > 1 && !s.speed ? fmt::format(", with {} runs at a time", s.jobs) : "");
   out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
   out += "|---|---|---|---|---|---|---|---|---|\n";
-  out += fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.pixels_knn, any.pixels_linear);
   out +=
-      fmt::format("| the network before training | {:.4f} | | {:.4f} | | | | | |\n", any.random_knn, any.random_linear);
+      fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.front().pixels_knn, any.front().pixels_linear);
+  out += fmt::format("| the network before training | {} | | {} | {} | | | | |\n",
+                     with_spread(any, &Result::random_knn), with_spread(any, &Result::random_linear), any.size());
   for (const std::string& method : best_first(rows)) {
     const std::vector<Result>& results = rows.at(method);
-    auto maybe = [&](std::optional<double> Result::*field, const char* format) {
-      const auto& value = results.front().*field;
-      return value ? fmt::format(fmt::runtime(format), *value) : std::string("");
-    };
     out += fmt::format("| {} | {} | {} | {} | {} | {:.0f} | {:.0f} | {} | {} |\n",
                        link(s, method, results.front().title, "methods"), with_spread(results, &Result::knn),
                        with_spread(results, &Result::knn_best), with_spread(results, &Result::linear), results.size(),
                        mean_of(results, &Result::speed), mean_of(results, &Result::memory),
-                       maybe(&Result::spread, "{:.4f}"), maybe(&Result::rank, "{:.1f}"));
+                       mean_if_known(results, &Result::spread, 4), mean_if_known(results, &Result::rank, 1));
   }
   return out + longer_runs(s);
 }
 
 // For the README.
 std::string short_table(const Settings& s, const Rows& rows) {
-  const Result& any = rows.begin()->second.front();
+  const std::vector<Result>& any = most_seeds(rows);
   std::string out = fmt::format("{}:\n\n| | k-NN | linear probe |\n|---|---|---|\n", images_of(s));
-  out += fmt::format("| raw pixels | {:.4f} | {:.4f} |\n", any.pixels_knn, any.pixels_linear);
-  out += fmt::format("| the network before training | {:.4f} | {:.4f} |\n", any.random_knn, any.random_linear);
+  out += fmt::format("| raw pixels | {:.4f} | {:.4f} |\n", any.front().pixels_knn, any.front().pixels_linear);
+  out += fmt::format("| the network before training | {:.4f} | {:.4f} |\n", mean_of(any, &Result::random_knn),
+                     mean_of(any, &Result::random_linear));
   for (const std::string& method : best_first(rows))
     out += fmt::format("| {} | {:.4f} | {:.4f} |\n", link(s, method, rows.at(method).front().title, "docs/methods"),
                        mean_of(rows.at(method), &Result::knn), mean_of(rows.at(method), &Result::linear));
