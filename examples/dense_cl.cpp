@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
 
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
     examples::Training training(options);
-    models::DenseCl model(training.backbone(), negatives, 128, 0, batch_norm);
+    models::DenseCl model(training.backbone(), {.negatives = negatives, .batch_norm = batch_norm});
     training.teacher(model.key, "query.", [&](int64_t, int64_t) { return momentum; });
     training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
       models::DenseFeatures q = model.query.heads(run.feature_map(model.query.backbone, batch.views[0]));

@@ -21,12 +21,11 @@ void DenseEncoder::visit(nn::Visitor& v) {
   v("dense_projector", dense_projector);
 }
 
-DenseCl::DenseCl(Backbone network, int64_t negatives, int64_t out, int64_t hidden, bool batch_norm,
-                 Generator& generator)
-    : query(std::move(network), hidden, out, batch_norm, generator),
+DenseCl::DenseCl(Backbone network, const Options& options, Generator& generator)
+    : query(std::move(network), options.hidden, options.out, options.batch_norm, generator),
       key(query),
-      queue(negatives, out, generator),
-      dense_queue(negatives, out, generator) {}
+      queue(options.negatives, options.out, generator),
+      dense_queue(options.negatives, options.out, generator) {}
 
 void DenseCl::remember(const DenseFeatures& keys) {
   NoGrad no_grad;

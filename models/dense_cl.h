@@ -37,9 +37,12 @@ struct DenseCl : nn::Module {
   Teacher<DenseEncoder> key;  // follows "query."
   Queue queue, dense_queue;   // of global keys; of the means of images' dense keys
 
-  // hidden 0: as many as the features. `negatives`: rows of each queue; 65536 in the paper.
-  explicit DenseCl(Backbone network, int64_t negatives = 4096, int64_t out = 128, int64_t hidden = 0,
-                   bool batch_norm = false, Generator& generator = default_generator());
+  struct Options {
+    int64_t hidden = 0, out = 128;  // of both heads; hidden 0: as many as the features
+    int64_t negatives = 4096;       // rows of each queue; 65536 in the paper
+    bool batch_norm = false;        // after the heads' layers, as Moco::Options has it
+  };
+  DenseCl(Backbone network, const Options& options, Generator& generator = default_generator());
   DenseFeatures keys(const Tensor& x) {
     NoGrad no_grad;
     return key.net(x);

@@ -61,7 +61,7 @@ TEST_CASE("the heads that face a memory bank or a queue of places have norms if 
   models::Pirl pirl(tiny_backbone(), 10, 4, true);
   CHECK(pirl.projector.str() == normed);
   CHECK(pirl.patch_head.str() == normed);
-  models::DenseCl dense(tiny_backbone(), 10, 6, 8, true);
+  models::DenseCl dense(tiny_backbone(), {.hidden = 8, .out = 6, .negatives = 10, .batch_norm = true});
   // every channel of the dense features has mean 0 and variance 1 over the images and their places
   Tensor places = reshape(dense.query(randn({8, 16, 16, 3})).dense, {-1, 6});
   CHECK(places.size(0) == 8 * 4);
@@ -70,7 +70,7 @@ TEST_CASE("the heads that face a memory bank or a queue of places have norms if 
 }
 
 TEST_CASE("DenseCL remembers rows of length 1: global keys and the means of dense ones", "[models]") {
-  models::DenseCl model(tiny_backbone(), 10, 6, 8);
+  models::DenseCl model(tiny_backbone(), {.hidden = 8, .out = 6, .negatives = 10});
   models::DenseFeatures keys = model.keys(randn({3, 16, 16, 3}));
   CHECK(keys.map.shape() == Shape{3, 2, 2, 16});
   CHECK(keys.global.shape() == Shape{3, 6});

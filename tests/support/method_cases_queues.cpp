@@ -89,7 +89,8 @@ Method pirl() {
 }
 
 Method dense_cl() {
-  auto model = std::make_shared<models::DenseCl>(tiny_backbone(), 24, 8, 12);
+  auto model = std::make_shared<models::DenseCl>(tiny_backbone(),
+                                                 models::DenseCl::Options{.hidden = 12, .out = 8, .negatives = 24});
   auto loss = [model](const data::Batch& batch, int64_t) {
     models::DenseFeatures q = model->query(batch.views[0]), k = model->keys(batch.views[1]);
     Tensor matches = losses::dense_matches(q.map, k.map);
