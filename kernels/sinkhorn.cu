@@ -25,11 +25,22 @@ __device__ void for_each_pack(int64_t cols, F&& body) {
   for (int64_t k = int64_t(threadIdx.x) * N; k < cols; k += kThreads * N) body(k);
 }
 
+// The scores of sample b: one of the batch, or one that waits.
+template <class T>
+struct Scores {
+  const T *batch, *queued;
+  int64_t coded, prototypes;
+  __device__ const T* row(int64_t b) const {
+    return b < coded ? batch + b * prototypes : queued + (b - coded) * prototypes;
+  }
+};
+
 // A sample's largest score, x, and its factor v, y.
 template <int N, class T>
-__global__ void __launch_bounds__(kThreads) tops_kernel(const T* scores, int64_t prototypes, float2* samples) {
+__global__ void __launch_bounds__(kThreads) tops_kernel(Scores<T> scores, float2* samples) {
   __shared__ float shared[kWarp];
-  const T* row = scores + blockIdx.x * prototypes;
+  const int64_t prototypes = scores.prototypes;
+  const T* row = scores.row(blockIdx.x);
   float most = -INFINITY;
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
@@ -51,15 +62,15 @@ __global__ void __launch_bounds__(kThreads) start_kernel(int64_t count, float sh
 
 // parts[blockIdx.y][k] = the sum over this block's samples.
 template <int N, class T>
-__global__ void __launch_bounds__(kThreads)
-    columns_kernel(const T* scores, const float2* samples, int64_t count, int64_t prototypes, float sharpness,
-                   int64_t share, float* parts) {
+__global__ void __launch_bounds__(kThreads) columns_kernel(Scores<T> scores, const float2* samples, int64_t count,
+                                                           float sharpness, int64_t share, float* parts) {
+  const int64_t prototypes = scores.prototypes;
   int64_t k = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N, first = blockIdx.y * share;
   if (k >= prototypes) return;
   Pack<float, N> sum = {};
 #pragma unroll 4
   for (int64_t b = first; b < min(count, first + share); ++b) {
-    Pack<T, N> pack = load_pack<N>(scores + b * prototypes + k);
+    Pack<T, N> pack = load_pack<N>(scores.row(b) + k);
     float2 sample = samples[b];
 #pragma unroll
     for (int i = 0; i < N; ++i) sum[i] += __expf((to_float(pack[i]) - sample.x) * sharpness) * sample.y;
@@ -77,11 +88,11 @@ __global__ void join_kernel(const float* parts, int64_t count, int64_t prototype
 // Null codes: the factor v alone.
 template <int N, class T>
 __global__ void __launch_bounds__(kThreads)
-    rows_kernel(const T* scores, const float* u, int64_t count, int64_t prototypes, float sharpness, float2* samples,
-                T* codes) {
+    rows_kernel(Scores<T> scores, const float* u, int64_t count, float sharpness, float2* samples, T* codes) {
   __shared__ float shared[kWarp];
   int64_t b = blockIdx.x;
-  const T* row = scores + b * prototypes;
+  const int64_t prototypes = scores.prototypes;
+  const T* row = scores.row(b);
   float top = samples[b].x, sum = 0;
   for_each_pack<N>(prototypes, [&](int64_t k) {
     Pack<T, N> pack = load_pack<N>(row + k);
@@ -106,40 +117,41 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <int N, class T>
-void run(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
+void run(Cuda& ctx, const Sinkhorn& shape, Scores<T> scores, T* codes) {
   DeviceScratch scratch(ctx);
-  const int64_t rows = shape.samples, prototypes = shape.prototypes;
+  const int64_t rows = shape.samples(), prototypes = shape.prototypes;
   const float sharpness = float(1 / shape.epsilon);
   const int64_t blocks = ceil_div<int64_t>(prototypes, kThreads * N);
   const int64_t wanted = std::max<int64_t>(1, 4 * ctx.multiprocessors / blocks);
   const int64_t share = std::max(kShare, ceil_div(rows, wanted)), count = ceil_div(rows, share);
   float2* samples = scratch.take<float2>(size_t(rows));
   float *u = scratch.take<float>(size_t(prototypes)), *parts = scratch.take<float>(size_t(count * prototypes));
-  launch(ctx, tops_kernel<N, T>, unsigned(rows), kThreads, 0, scores, prototypes, samples);
+  launch(ctx, tops_kernel<N, T>, unsigned(rows), kThreads, 0, scores, samples);
   launch(ctx, start_kernel, 1, kThreads, 0, rows, sharpness, samples);
   for (int i = 0; i < shape.iterations; ++i) {
     launch(ctx, columns_kernel<N, T>, dim3(unsigned(blocks), unsigned(count)), kThreads, 0, scores, samples, rows,
-           prototypes, sharpness, share, parts);
+           sharpness, share, parts);
     launch(ctx, join_kernel, unsigned(ceil_div<int64_t>(prototypes, kThreads)), kThreads, 0, parts, count, prototypes,
            u);
     const bool last = i + 1 == shape.iterations;
-    launch(ctx, rows_kernel<N, T>, unsigned(last ? shape.coded : rows), kThreads, 0, scores, u, rows, prototypes,
-           sharpness, samples, last ? codes : nullptr);
+    launch(ctx, rows_kernel<N, T>, unsigned(last ? shape.batch : rows), kThreads, 0, scores, u, rows, sharpness,
+           samples, last ? codes : nullptr);
   }
 }
 
 }  // namespace
 
 template <class T>
-void sinkhorn(Cuda& ctx, const Sinkhorn& shape, const T* scores, T* codes) {
-  if (shape.samples == 0 || shape.prototypes == 0) return;
+void sinkhorn(Cuda& ctx, const Sinkhorn& shape, const T* scores, const T* queued, T* codes) {
+  if (shape.batch == 0 || shape.prototypes == 0) return;
+  const Scores<T> all{scores, queued, shape.batch, shape.prototypes};
   constexpr int N = kPack<float>;  // of the factors: with more scores a thread, lanes would read these 32 bytes apart
-  if (shape.prototypes % N == 0 && is_aligned<N>(scores) && is_aligned<N>(codes))
-    run<N>(ctx, shape, scores, codes);
+  if (shape.prototypes % N == 0 && is_aligned<N>(scores) && is_aligned<N>(queued) && is_aligned<N>(codes))
+    run<N>(ctx, shape, all, codes);
   else
-    run<1>(ctx, shape, scores, codes);
+    run<1>(ctx, shape, all, codes);
 }
-template void sinkhorn<float>(Cuda&, const Sinkhorn&, const float*, float*);
-template void sinkhorn<bf16>(Cuda&, const Sinkhorn&, const bf16*, bf16*);
+template void sinkhorn<float>(Cuda&, const Sinkhorn&, const float*, const float*, float*);
+template void sinkhorn<bf16>(Cuda&, const Sinkhorn&, const bf16*, const bf16*, bf16*);
 
 }  // namespace fovea::kernels

@@ -9,21 +9,23 @@ namespace fovea::kernels {
 
 // SwAV's codes: scores s [samples, prototypes] become Q_bk = samples u_k v_b exp(s_bk / epsilon), with u and v such
 // that all prototypes have the same mass and all samples the same: the Sinkhorn-Knopp iteration, prototypes first, so
-// that each sample's code sums to 1 and the prototypes' masses approach samples / prototypes.
+// that each sample's code sums to 1 and the prototypes' masses approach samples / prototypes. Samples are the batch,
+// whose codes are wanted, and those that wait in a queue.
 struct Sinkhorn {
-  int64_t samples, prototypes;
-  double epsilon;  // above 0
-  int iterations;  // at least 1
-  int64_t coded;   // the first samples, at most all, whose codes are wanted; at least 1 where there are samples
+  int64_t batch, waiting, prototypes;  // batch: at least 1
+  double epsilon;                      // above 0
+  int iterations;                      // at least 1
+  int64_t samples() const { return batch + waiting; }
 };
 
-// Codes are [coded, prototypes]. Meant for cosines: a sample whose prototypes all lost their mass to others, by more
-// than 80 epsilon, gets no code. Exponentials are taken relative to each sample's largest score. The CPU makes them
-// once, in the codes' memory (f32 and f64 if all are coded) or in scratch, and reads them once an iteration, those of
-// coded samples alone in the last; a device keeps u [prototypes] and v [samples] alone, and reads s twice an iteration.
+// scores and codes [batch, prototypes], queued [waiting, prototypes]. Meant for cosines: a sample whose prototypes all
+// lost their mass to others, by more than 80 epsilon, gets no code. Exponentials are taken relative to each sample's
+// largest score. The CPU makes them once, in scratch, those of the batch in the codes' memory (f32 and f64), and reads
+// them once an iteration, the batch's alone in the last; a device keeps u [prototypes] and v [samples] alone, and reads
+// s twice an iteration.
 template <class T>
-void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, T* codes);
+void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, const T* queued, T* codes);
 template <class T>
-void sinkhorn(Cuda&, const Sinkhorn& shape, const T* scores, T* codes);
+void sinkhorn(Cuda&, const Sinkhorn& shape, const T* scores, const T* queued, T* codes);
 
 }  // namespace fovea::kernels

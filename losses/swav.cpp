@@ -24,9 +24,8 @@ Tensor swav(const Tensor& scores, int64_t views, const Tensor& queued, const Swa
     NoGrad no_grad;
     const Tensor earlier = queued.defined() ? queued.to(fine.dtype()) : queued;
     for (int64_t t = 0; t < options.codes; ++t) {
-      Tensor rows = fine.slice(t * n, (t + 1) * n);
-      if (waiting > 0) rows = concat({rows, earlier.slice(t * waiting, (t + 1) * waiting)});
-      codes.push_back(sinkhorn(rows, options.epsilon, options.iterations, n));
+      const Tensor waits = earlier.defined() ? earlier.slice(t * waiting, (t + 1) * waiting) : earlier;
+      codes.push_back(sinkhorn(fine.slice(t * n, (t + 1) * n), options.epsilon, options.iterations, waits));
     }
   }
   return cross_view(fine / options.temperature, concat(codes), views);

@@ -9,18 +9,21 @@
 
 namespace fovea {
 
-Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations, int64_t coded) {
+Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations, const Tensor& queued) {
   check(scores.rank() == 2 && scores.numel() > 0,
         "sinkhorn: want scores [B, K] of at least one sample and prototype, got {}", scores.shape());
   check(epsilon > 0 && iterations > 0, "sinkhorn: want epsilon and iterations above 0, got {} and {}", epsilon,
         iterations);
-  if (coded < 0) coded = scores.size(0);
-  check(coded >= 1 && coded <= scores.size(0), "sinkhorn: want codes of 1 to {} samples, got {}", scores.size(0),
-        coded);
-  Tensor codes = Tensor::empty({coded, scores.size(1)}, scores.dtype(), scores.device());
+  const bool waiting = queued.defined();
+  check(!waiting || (queued.rank() == 2 && queued.size(1) == scores.size(1) && queued.dtype() == scores.dtype() &&
+                     queued.device() == scores.device()),
+        "sinkhorn: want queued scores [Q, {}], {} on {}, got {}, {} on {}", scores.size(1), name_of(scores.dtype()),
+        scores.device(), waiting ? queued.shape() : Shape{}, name_of(waiting ? queued.dtype() : scores.dtype()),
+        waiting ? queued.device() : scores.device());
+  Tensor codes = Tensor::empty(scores.shape(), scores.dtype(), scores.device());
   dispatch_float(scores, "sinkhorn", [&]<class T>(auto& ctx) {
-    kernels::sinkhorn(ctx, {scores.size(0), scores.size(1), epsilon, iterations, coded}, scores.data<T>(),
-                      codes.data<T>());
+    kernels::sinkhorn(ctx, {scores.size(0), waiting ? queued.size(0) : 0, scores.size(1), epsilon, iterations},
+                      scores.data<T>(), waiting ? queued.data<T>() : nullptr, codes.data<T>());
   });
   return codes;
 }

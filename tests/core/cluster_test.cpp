@@ -32,8 +32,11 @@ TEST_CASE("Sinkhorn's codes sum to 1 for every sample, also where one sample sco
       for (float total : sum(sinkhorn(scores), {1}).to_vector<float>()) CHECK(total == Approx(1).epsilon(1e-5));
     }
   Tensor scores = randn({150, 20}, generator) * 0.3;  // several blocks of samples
-  CHECK(sinkhorn(scores, 0.05, 3, 11).to_vector<float>() == sinkhorn(scores).slice(0, 11).to_vector<float>());
-  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, 151), Catch::Contains("151"));
+  for (int64_t coded : {11, 100})
+    CHECK(sinkhorn(scores.slice(0, coded), 0.05, 3, scores.slice(coded, 150)).to_vector<float>() ==
+          sinkhorn(scores).slice(0, coded).to_vector<float>());
+  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, Tensor::ones({4, 21})), Catch::Contains("[Q, 20]"));
+  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, Tensor::ones({4, 20}, Dtype::f64)), Catch::Contains("f64"));
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3})), Catch::Contains("[3]"));
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), 0), Catch::Contains("epsilon"));
 }

@@ -11,15 +11,21 @@ using namespace fovea::testing;
 TEMPLATE_TEST_CASE("Sinkhorn on the device agrees with f64 for any shape and alignment", "[cuda][cluster]", float,
                    bf16) {
   using T = TestType;
-  for (auto [samples, prototypes, offset, coded] :
-       {std::array<int64_t, 4>{1, 1, 0, 1}, {3, 16, 0, 3}, {70, 33, 0, 70}, {40, 3000, 0, 7}, {65, 264, 1, 65}}) {
+  for (auto [samples, prototypes, offset, coded] : {std::array<int64_t, 4>{1, 1, 0, 1},
+                                                    {3, 16, 0, 3},
+                                                    {70, 33, 0, 70},
+                                                    {40, 3000, 0, 7},
+                                                    {65, 264, 1, 65},
+                                                    {65, 264, 1, 30}}) {
     INFO(samples << " samples, " << prototypes << " prototypes, " << offset << " elements off, " << coded << " coded");
-    Sinkhorn shape{samples, prototypes, 0.05, 3, coded};
+    Sinkhorn shape{coded, samples - coded, prototypes, 0.05, 3};
     std::vector<T> scores = numbers<T>(samples * prototypes, 0.3, 0.5);
     std::vector<double> wide = widened(scores), wanted(size_t(coded * prototypes));
-    sinkhorn(cpu(), shape, wide.data(), wanted.data());
-    OnDevice<T> there(scores, offset), codes = OnDevice<T>::zeros(coded * prototypes, offset);
-    sinkhorn(cuda(0), shape, there.data(), codes.data());
+    sinkhorn(cpu(), shape, wide.data(), wide.data() + coded * prototypes, wanted.data());
+    std::vector<T> batch(scores.begin(), scores.begin() + coded * prototypes),
+        rest(scores.begin() + ptrdiff_t(batch.size()), scores.end());
+    OnDevice<T> there(batch, offset), queued(rest, offset), codes = OnDevice<T>::zeros(coded * prototypes, offset);
+    sinkhorn(cuda(0), shape, there.data(), queued.data(), codes.data());
     CHECK(difference(codes.host(), wanted) < (sizeof(T) == 2 ? 4e-3 : 2e-5));
   }
 }
