@@ -120,12 +120,19 @@ def lightly_accuracies(options, method):
     return seeds_of(options, run_of)
 
 
+def with_spread(values):
+    """Mean, the largest distance of a seed from it, and how many there are."""
+    mean = statistics.mean(values)
+    spread = max(abs(value - mean) for value in values)
+    return f"{mean:.4f} ± {spread:.4f} ({len(values)})" if len(values) > 1 else f"{mean:.4f}"
+
+
 def accuracies(options):
-    rows = ["| method | fovea k-NN | lightly k-NN | difference |", "|---|---|---|---|"]
+    rows = ["| method | fovea k-NN (seeds) | lightly k-NN (seeds) | difference |", "|---|---|---|---|"]
     for method in options.methods:
-        mine = statistics.mean(fovea_accuracies(options, method))
-        peer = statistics.mean(lightly_accuracies(options, method))
-        rows.append(f"| {method} | {mine:.4f} | {peer:.4f} | {mine - peer:+.4f} |")
+        mine, peer = fovea_accuracies(options, method), lightly_accuracies(options, method)
+        ahead = statistics.mean(mine) - statistics.mean(peer)
+        rows.append(f"| {method} | {with_spread(mine)} | {with_spread(peer)} | {ahead:+.4f} |")
         print(rows[-1], flush=True)
     return rows
 
