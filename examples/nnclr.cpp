@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
                    "--decay-all --warmup 0 --epochs 800 --batch 256"},
                   {"short",
                    "--views simclr --strength 2 --optimizer sgd --batch 128 --lr 0.24 --weight-decay 5e-4 --warmup 0 "
-                   "--temperature 0.2 --hidden 512"}}};
+                   "--temperature 0.2 --hidden 512 --nt-xent"}}};
   float temperature = 0.1f;
   int support = 4096, hidden = 2048;
   bool symmetric_negatives = false;

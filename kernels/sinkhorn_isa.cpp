@@ -35,15 +35,15 @@ void sinkhorn_code(const accumulator_t<T>* mass, const accumulator_t<T>* u, accu
   for (int64_t k = 0; k < prototypes; ++k) put(code + k, mass[k] * u[k] * scale);
 }
 
-#define FOVEA_INSTANTIATE(T, Acc)                                               \
-  template Acc sinkhorn_masses<kIsa>(const T*, int64_t, Acc, Acc*);             \
+#define FOVEA_INSTANTIATE(T, Acc)                                   \
+  template Acc sinkhorn_masses<kIsa>(const T*, int64_t, Acc, Acc*); \
   template void sinkhorn_code<kIsa, T>(const Acc*, const Acc*, Acc, int64_t, T*);
 FOVEA_INSTANTIATE(float, float)
 FOVEA_INSTANTIATE(double, double)
 FOVEA_INSTANTIATE(bf16, float)
 #undef FOVEA_INSTANTIATE
-#define FOVEA_INSTANTIATE(Acc)                                              \
-  template Acc sinkhorn_row<kIsa>(const Acc*, const Acc*, int64_t);         \
+#define FOVEA_INSTANTIATE(Acc)                                      \
+  template Acc sinkhorn_row<kIsa>(const Acc*, const Acc*, int64_t); \
   template void sinkhorn_columns<kIsa>(const Acc*, Acc, int64_t, Acc*);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(double)
