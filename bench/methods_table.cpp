@@ -19,6 +19,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -238,11 +239,17 @@ void measure_speed(const Settings& s, const fs::path& programs, const std::strin
   record(s, key, {{"images_per_second", speeds[speeds.size() / 2]}});
 }
 
+// value: a field of a result, or a function of one.
+double mean_of(const std::vector<Result>& results, const auto& value) {
+  double sum = 0;
+  for (const Result& r : results) sum += std::invoke(value, r);
+  return sum / double(results.size());
+}
+
 // mean, and the largest distance of a seed from it: "0.7775 ± 0.0031".
 std::string with_spread(const std::vector<Result>& results, double Result::*field) {
-  double sum = 0, spread = 0;
-  for (const Result& r : results) sum += r.*field;
-  const double mean = sum / double(results.size());
+  const double mean = mean_of(results, field);
+  double spread = 0;
   for (const Result& r : results) spread = std::max(spread, std::abs(r.*field - mean));
   return results.size() > 1 ? fmt::format("{:.4f} ± {:.4f}", mean, spread) : fmt::format("{:.4f}", mean);
 }
@@ -267,20 +274,11 @@ std::string longer_runs(const Settings& s) {
   return out;
 }
 
-double mean_of(const std::vector<Result>& results, double Result::*field) {
-  double sum = 0;
-  for (const Result& r : results) sum += r.*field;
-  return sum / double(results.size());
-}
-
-// The mean of what not every method has; "" where none has it.
+// The mean of what not every method has; "" where a result lacks it.
 std::string mean_if_known(const std::vector<Result>& results, std::optional<double> Result::*field, int digits) {
-  double sum = 0;
-  for (const Result& r : results) {
-    if (!(r.*field)) return "";
-    sum += *(r.*field);
-  }
-  return fmt::format("{:.{}f}", sum / double(results.size()), digits);
+  auto known = [field](const Result& r) { return (r.*field).has_value(); };
+  if (!std::all_of(results.begin(), results.end(), known)) return "";
+  return fmt::format("{:.{}f}", mean_of(results, [field](const Result& r) { return *(r.*field); }), digits);
 }
 
 using Rows = std::map<std::string, std::vector<Result>>;

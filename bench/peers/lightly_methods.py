@@ -5,8 +5,8 @@
     python lightly_methods.py step simclr --width 64 --batch 128 --size 32                     images a second of the step alone
 
 Wants torch, torchvision and lightly 1.6.0 (scripts/bench-lightly makes the environment). Prints one line of JSON. The methods
-are put together from lightly's modules and losses as its examples do it; what is optimised for short runs are the same
-settings as fovea's `--preset short` where lightly has them.
+are put together from lightly's modules and losses as its examples do it. Settings are those of fovea's `--preset short` where
+lightly has them, or what serves it better; the comments say where.
 """
 import argparse
 import copy
@@ -81,7 +81,7 @@ class Method(nn.Module):
         self.followers = list(zip(nets, copies))
         return copies
 
-    def move_teacher(self, step=0, steps=1000):
+    def move_teacher(self, step, steps):
         momentum = self.momentum if self.last_momentum is None else cosine_schedule(step, steps, self.momentum, self.last_momentum)
         for student, teacher in getattr(self, "followers", []):
             update_momentum(student, teacher, momentum)
@@ -514,13 +514,13 @@ def step(options):
     if options.compile:
         method.backbone = torch.compile(method.backbone)
     times = []
-    for _ in range(options.repeats + 1):
+    for i in range(options.repeats + 1):
         begin = time.perf_counter()
         value = method.loss(x)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        method.move_teacher()
+        method.move_teacher(i, options.repeats + 1)
         times.append(time.perf_counter() - begin)
     return {"method": options.method, "images_per_second": batch / statistics.median(times[1:])}
 
