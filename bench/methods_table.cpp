@@ -2,14 +2,14 @@
 // them.
 //
 //   bin/methods_table                                     Fashion-MNIST's first 10,000 images, ResNet-18 of width 16
-//   bin/methods_table --methods simclr,byol --seeds 1     some of them
+//   bin/methods_table --methods simclr,byol --seeds 1     some of them: to stdout alone
 //   bin/methods_table --data cifar10:DIR --limit 0 --width 64 --epochs 200 --docs ""
-//   bin/methods_table --imagenette DIR                    lightly's recipe for Imagenette (DIR: imagenette2-160), for a
-//   GPU
+//   bin/methods_table --imagenette DIR                    lightly's recipe (DIR: imagenette2-160), for a GPU
 //
 // A run that is finished is a line of --results and is not repeated, and one that was stopped goes on: start the
-// program again with the same arguments. Drop a line to measure it afresh. The table goes between two markers of
-// --docs, and to stdout.
+// program again with the same arguments. Drop a line to measure it afresh. The table goes to stdout and between two
+// markers of --docs, a short one of each method on its page in methods/ beside it; of some methods only if --docs is
+// given.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,8 +38,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kBegin = "<!-- begin methods -->";
-constexpr const char* kEnd = "<!-- end methods -->";
 constexpr double kPoint = 0.01;  // two seeds that differ by more get a third
 
 struct Settings {
@@ -58,6 +56,7 @@ int threads_of_a_job(const Settings& s) {
 // What a table row is made of: summary.json of one run.
 struct Result {
   std::string title;
+  int threads = 0;
   double knn = 0, knn_best = 0, linear = 0, speed = 0, memory = 0;
   std::optional<double> spread, rank;
   double pixels_knn = 0, pixels_linear = 0, random_knn = 0, random_linear = 0;
@@ -90,6 +89,7 @@ Result result_in(const json& summary) {
     return summary.at(name).is_null() ? std::optional<double>() : std::optional(number(name));
   };
   return {.title = summary.at("title"),
+          .threads = summary.at("threads"),
           .knn = number("knn_top1"),
           .knn_best = number("knn_best"),
           .linear = number("linear_top1"),
@@ -123,8 +123,13 @@ json key_of(const Settings& s, const std::string& method, int seed) {
 std::vector<json> records(const Settings& s) {
   std::vector<json> out;
   std::ifstream in(s.results);
-  for (std::string line; std::getline(in, line);)
-    if (!line.empty()) out.push_back(json::parse(line));
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (line.empty()) continue;
+    out.push_back(json::parse(line, nullptr, false));
+    if (!out.back().is_object() || !out.back().contains("run") || !out.back().contains("summary"))
+      throw std::runtime_error(fmt::format("{}: line {} is no run with its summary", s.results, number));
+  }
   return out;
 }
 
@@ -139,8 +144,10 @@ struct Run {
   int seed = 0;
 };
 
+// Its name tells runs of other settings apart, so that one is never taken for another.
 fs::path folder_of(const Settings& s, const Run& run) {
-  return fs::path(s.out) / fmt::format("{}-{}-{}", run.method, s.epochs, run.seed);
+  const size_t settings = std::hash<std::string>()(key_of(s, run.method, run.seed).dump());
+  return fs::path(s.out) / fmt::format("{}-{}-{}-{:08x}", run.method, s.epochs, run.seed, uint32_t(settings));
 }
 
 std::optional<json> finished(const Settings& s, const Run& run) {
@@ -163,8 +170,10 @@ Result result_of(const Settings& s, const Run& run) {
 }
 
 void record(const Settings& s, const json& key, const json& summary) {
-  if (!s.results.empty())
-    std::ofstream(s.results, std::ios::app) << json{{"run", key}, {"summary", summary}}.dump() << "\n";
+  if (s.results.empty()) return;
+  std::ofstream out(s.results, std::ios::app);
+  if (!(out << json{{"run", key}, {"summary", summary}}.dump() << std::endl))
+    throw std::runtime_error(fmt::format("{}: cannot write", s.results));
 }
 
 // Starts a run, or goes on with one that was stopped.
@@ -182,29 +191,32 @@ void train(const Settings& s, const fs::path& programs, const Run& run) {
     throw std::runtime_error(fmt::format("{} ended with exit code {}", fmt::join(command, " "), status));
 }
 
-// Brings the runs that are not finished to their end, s.jobs at a time, and adds them to --results.
+// Brings the runs that are not finished to their end, s.jobs at a time, and adds them to --results. A run that fails
+// does not stop the others; then the first failure is thrown.
 void finish(const Settings& s, const fs::path& programs, std::vector<Run> runs) {
   std::erase_if(runs, [&](const Run& run) { return recorded(s, key_of(s, run.method, run.seed)).has_value(); });
+  if (!s.results.empty())  // a folder without a line: its run is wanted afresh
+    for (const Run& run : runs)
+      if (fs::exists(folder_of(s, run) / "summary.json")) fs::remove_all(folder_of(s, run));
   std::mutex mutex;
   size_t next = 0;
   std::exception_ptr failure;
   auto work = [&] {
     while (true) {
       std::unique_lock lock(mutex);
-      if (next == runs.size() || failure) return;
+      if (next == runs.size()) return;
       const Run run = runs[next++];
       fmt::print("\n{}, seed {}\n", run.method, run.seed);
       std::cout.flush();
       lock.unlock();
       try {
         if (!fs::exists(folder_of(s, run) / "summary.json")) train(s, programs, run);
-      } catch (...) {
         lock.lock();
-        failure = std::current_exception();
-        return;
+        record(s, key_of(s, run.method, run.seed), finished(s, run).value());
+      } catch (...) {
+        if (!lock) lock.lock();
+        if (!failure) failure = std::current_exception();
       }
-      lock.lock();
-      record(s, key_of(s, run.method, run.seed), finished(s, run).value());
     }
   };
   std::vector<std::thread> workers;
@@ -254,8 +266,8 @@ std::string with_spread(const std::vector<Result>& results, double Result::*fiel
   return results.size() > 1 ? fmt::format("{:.4f} ± {:.4f}", mean, spread) : fmt::format("{:.4f}", mean);
 }
 
-// A table of the recorded runs that differ from this table's only by having more epochs; "" if there are none.
-std::string longer_runs(const Settings& s) {
+// The recorded runs that differ from this table's only by having more epochs, by method and epochs.
+std::map<std::pair<std::string, int>, std::vector<Result>> longer_runs(const Settings& s) {
   std::map<std::pair<std::string, int>, std::vector<Result>> rows;
   for (const json& entry : records(s)) {
     const json& run = entry.at("run");
@@ -264,14 +276,17 @@ std::string longer_runs(const Settings& s) {
     same["epochs"] = run.at("epochs");
     if (run == same) rows[{run.at("method"), run.at("epochs")}].push_back(result_in(entry.at("summary")));
   }
-  if (rows.empty()) return "";
-  std::string out =
-      "\nLonger runs, all else the same:\n\n| method | epochs | k-NN last | linear probe | seeds "
-      "|\n|---|---|---|---|---|\n";
-  for (const auto& [run, results] : rows)
-    out += fmt::format("| {} | {} | {} | {} | {} |\n", results.front().title, run.second,
-                       with_spread(results, &Result::knn), with_spread(results, &Result::linear), results.size());
-  return out;
+  return rows;
+}
+
+// "| NAME | k-NN | linear probe | seeds |".
+std::string short_row(const std::string& name, const std::vector<Result>& results) {
+  return fmt::format("| {} | {} | {} | {} |\n", name, with_spread(results, &Result::knn),
+                     with_spread(results, &Result::linear), results.size());
+}
+
+std::string longer_row(const std::pair<std::string, int>& run, const std::vector<Result>& results) {
+  return short_row(fmt::format("{}, {} epochs", results.front().title, run.second), results);
 }
 
 // The mean of what not every method has; "" where a result lacks it.
@@ -283,7 +298,7 @@ std::string mean_if_known(const std::vector<Result>& results, std::optional<doub
 
 using Rows = std::map<std::string, std::vector<Result>>;
 
-// The results of a method that has most seeds: every method starts from the same networks.
+// The results of a method that has most seeds: all methods start from the same networks.
 const std::vector<Result>& most_seeds(const Rows& rows) {
   return std::max_element(rows.begin(), rows.end(),
                           [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); })
@@ -300,69 +315,107 @@ std::vector<std::string> best_first(const Rows& rows) {
   return order;
 }
 
-// "[SwAV](FOLDER/swav.md)". Variants of a method have its page: swav_queue has swav's.
-std::string link(const Settings& s, const std::string& method, const std::string& title, const std::string& folder) {
-  const auto has_page = [&](const std::string& name) {
-    return fs::exists(fs::path(s.docs).parent_path() / "methods" / (name + ".md"));
-  };
-  const std::string shorter = method.substr(0, method.rfind('_'));
-  const std::string& page = !has_page(method) && has_page(shorter) ? shorter : method;
-  return fmt::format("[{}]({}/{}.md)", title, folder, page);
+// "methods/swav.md", beside --docs. Variants of a method have its page: swav_queue has swav's.
+fs::path page_of(const Settings& s, const std::string& method) {
+  const auto page = [](const std::string& name) { return fs::path("methods") / (name + ".md"); };
+  const auto is_there = [&](const fs::path& path) { return fs::exists(fs::path(s.docs).parent_path() / path); };
+  const fs::path own = page(method), shorter = page(method.substr(0, method.rfind('_')));
+  return !is_there(own) && is_there(shorter) ? shorter : own;
+}
+
+// "[SwAV](methods/swav.md)", for a page in the folder from which --docs is at `docs`.
+std::string link(const Settings& s, const std::string& method, const std::string& title, const fs::path& docs = {}) {
+  return fmt::format("[{}]({})", title, (docs / page_of(s, method)).string());
 }
 
 std::string images_of(const Settings& s) {
-  return fmt::format("{}, {} training images, ResNet-18 of width {}, {} epochs, `--preset {}`", s.data,
-                     s.limit > 0 ? std::to_string(s.limit) : "all", s.width, s.epochs, s.preset);
+  return fmt::format("{}, {} training images, {} of width {}, {} epochs, `--preset {}`{}", s.data,
+                     s.limit > 0 ? std::to_string(s.limit) : "all",
+                     s.extra.find("--backbone") == std::string::npos ? "ResNet-18" : "backbone", s.width, s.epochs,
+                     s.preset, s.extra.empty() ? "" : fmt::format(", `{}`", s.extra));
 }
 
 std::string table(const Settings& s, const std::string& program, const Rows& rows) {
   std::string out = fmt::format("```\n{}\n```\n\n", program);
   const std::vector<Result>& any = most_seeds(rows);
   out += fmt::format(
-      "{}. Mean over the seeds, and how far they lie from it; best: over a run's evaluations. Speed in source images a "
-      "second{}.\n\n",
-      images_of(s), s.jobs > 1 && !s.speed ? fmt::format(", with {} runs at a time", s.jobs) : "");
+      "{}. Mean over the seeds, and how far they lie from it; best: over a run's evaluations. Each run on {} "
+      "thread{}; speed in source images a second{}; memory is all that the process took{}.\n\n",
+      images_of(s), any.front().threads, any.front().threads == 1 ? "" : "s",
+      s.speed ? ", of a method alone on all threads" : "",
+      s.extra.find("cuda") == std::string::npos ? ", evaluation included" : " of the device");
   out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
   out += "|---|---|---|---|---|---|---|---|---|\n";
-  out +=
-      fmt::format("| raw pixels | {:.4f} | | {:.4f} | | | | | |\n", any.front().pixels_knn, any.front().pixels_linear);
+  out += fmt::format("| raw pixels | {:.4f} | | {} | {} | | | | |\n", any.front().pixels_knn,
+                     with_spread(any, &Result::pixels_linear), any.size());
   out += fmt::format("| the network before training | {} | | {} | {} | | | | |\n",
                      with_spread(any, &Result::random_knn), with_spread(any, &Result::random_linear), any.size());
   for (const std::string& method : best_first(rows)) {
     const std::vector<Result>& results = rows.at(method);
     out += fmt::format("| {} | {} | {} | {} | {} | {:.0f} | {:.0f} | {} | {} |\n",
-                       link(s, method, results.front().title, "methods"), with_spread(results, &Result::knn),
+                       link(s, method, results.front().title), with_spread(results, &Result::knn),
                        with_spread(results, &Result::knn_best), with_spread(results, &Result::linear), results.size(),
                        mean_of(results, &Result::speed), mean_of(results, &Result::memory),
                        mean_if_known(results, &Result::spread, 4), mean_if_known(results, &Result::rank, 1));
   }
-  return out + longer_runs(s);
+  const auto longer = longer_runs(s);
+  if (!longer.empty())
+    out += "\nLonger runs, all else the same:\n\n| method | k-NN last | linear probe | seeds |\n|---|---|---|---|\n";
+  for (const auto& [run, results] : longer) out += longer_row(run, results);
+  return out;
+}
+
+// For the page that these methods share.
+std::string result_table(const Settings& s, const std::vector<std::string>& methods, const Rows& rows) {
+  const std::vector<Result>& any = most_seeds(rows);
+  std::string out = fmt::format(
+      "{}; mean over the seeds, and how far they lie from it:\n\n| | k-NN | linear probe | seeds |\n|---|---|---|---|\n"
+      "| raw pixels | {:.4f} | {} | {} |\n| the network before training | {} | {} | {} |\n",
+      images_of(s), any.front().pixels_knn, with_spread(any, &Result::pixels_linear), any.size(),
+      with_spread(any, &Result::random_knn), with_spread(any, &Result::random_linear), any.size());
+  for (const std::string& method : methods) out += short_row(rows.at(method).front().title, rows.at(method));
+  for (const auto& [run, results] : longer_runs(s))
+    if (std::find(methods.begin(), methods.end(), run.first) != methods.end()) out += longer_row(run, results);
+  return out + fmt::format("\n[All methods](../{}) beside each other.\n", fs::path(s.docs).filename().string());
 }
 
 // For the README.
 std::string short_table(const Settings& s, const Rows& rows) {
   const std::vector<Result>& any = most_seeds(rows);
   std::string out = fmt::format("{}:\n\n| | k-NN | linear probe |\n|---|---|---|\n", images_of(s));
-  out += fmt::format("| raw pixels | {:.4f} | {:.4f} |\n", any.front().pixels_knn, any.front().pixels_linear);
+  out +=
+      fmt::format("| raw pixels | {:.4f} | {:.4f} |\n", any.front().pixels_knn, mean_of(any, &Result::pixels_linear));
   out += fmt::format("| the network before training | {:.4f} | {:.4f} |\n", mean_of(any, &Result::random_knn),
                      mean_of(any, &Result::random_linear));
   for (const std::string& method : best_first(rows))
-    out += fmt::format("| {} | {:.4f} | {:.4f} |\n", link(s, method, rows.at(method).front().title, "docs/methods"),
+    out += fmt::format("| {} | {:.4f} | {:.4f} |\n",
+                       link(s, method, rows.at(method).front().title, fs::path(s.docs).parent_path()),
                        mean_of(rows.at(method), &Result::knn), mean_of(rows.at(method), &Result::linear));
   return out;
 }
 
-void write_between_markers(const fs::path& path, const std::string& text) {
+// The page with `text` between its markers <!-- begin WHAT --> and <!-- end WHAT -->.
+std::string page_with(const fs::path& path, const std::string& what, const std::string& text) {
   std::ifstream in(path);
   std::stringstream whole;
   whole << in.rdbuf();
-  std::string page = whole.str();
-  const size_t begin = page.find(kBegin), end = page.find(kEnd);
+  const std::string page = whole.str();
+  const std::string first = fmt::format("<!-- begin {} -->\n", what), last = fmt::format("<!-- end {} -->", what);
+  const size_t begin = page.find(first), end = page.find(last);
   if (begin == std::string::npos || end == std::string::npos || end < begin)
-    throw std::runtime_error(fmt::format("{}: want the markers {} and {}", path.string(), kBegin, kEnd));
-  page = page.substr(0, begin) + kBegin + "\n" + text + page.substr(end);
+    throw std::runtime_error(
+        fmt::format("{}: want the lines {} and {}", path.string(), fmt::format("<!-- begin {} -->", what), last));
+  return page.substr(0, begin) + first + text + page.substr(end);
+}
+
+void write_between_markers(const fs::path& path, const std::string& what, const std::string& text) {
   const fs::path temporary = path.string() + ".tmp";
-  std::ofstream(temporary) << page;
+  std::ofstream out(temporary);
+  out << page_with(path, what, text) << std::flush;
+  if (!out) {
+    fs::remove(temporary);
+    throw std::runtime_error(fmt::format("{}: cannot write", temporary.string()));
+  }
   fs::rename(temporary, path);
 }
 
@@ -399,9 +452,22 @@ int main(int argc, char** argv) {
     s.out += "-imagenette", s.docs.clear(), s.results.clear();
   }
   s.methods = split(methods.empty() ? FOVEA_METHODS : methods, ',');
+  if (!methods.empty() && app.count("--docs") == 0) s.docs.clear();
+  if (s.docs.empty()) s.readme.clear();
 
   try {
     const fs::path programs = fs::canonical("/proc/self/exe").parent_path();
+    if (s.methods.empty()) throw std::runtime_error("--methods: want names of methods, got none");
+    for (const std::string& method : s.methods)
+      if (!fs::exists(programs / method))
+        throw std::runtime_error(fmt::format("--methods: there is no program {}", (programs / method).string()));
+    if (s.speed && s.results.empty()) throw std::runtime_error("--speed: want --results, which keeps the speeds");
+    std::map<fs::path, std::vector<std::string>> pages;  // of the methods
+    for (const std::string& method : s.methods)
+      if (!s.docs.empty()) pages[fs::path(s.docs).parent_path() / page_of(s, method)].push_back(method);
+    for (const std::string& page : {s.docs, s.readme})  // before the runs, which take long
+      if (!page.empty()) page_with(page, "methods", "");
+    for (const auto& [page, methods_there] : pages) page_with(page, "result", "");
     std::vector<Run> runs, more;
     for (int seed = 0; seed < s.seeds; ++seed)  // all methods with the first seed, then all with the second
       for (const std::string& method : s.methods) runs.push_back({method, seed});
@@ -419,8 +485,10 @@ int main(int argc, char** argv) {
     std::vector<std::string> words = {"bin/methods_table"};
     words.insert(words.end(), argv + 1, argv + argc);
     const std::string text = table(s, fmt::format("{}", fmt::join(words, " ")), rows);
-    if (!s.docs.empty()) write_between_markers(s.docs, text);
-    if (!s.docs.empty() && !s.readme.empty()) write_between_markers(s.readme, short_table(s, rows));
+    if (!s.docs.empty()) write_between_markers(s.docs, "methods", text);
+    if (!s.readme.empty()) write_between_markers(s.readme, "methods", short_table(s, rows));
+    for (const auto& [page, methods_there] : pages)
+      write_between_markers(page, "result", result_table(s, methods_there, rows));
     fmt::print("\n{}", text);
     return 0;
   } catch (const std::exception& e) {

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::Byol model(training.backbone(), 256, hidden);
     training.teacher(model.target, "online.", [&](int64_t step, int64_t steps) {
-      return nn::cosine_ramp(step, steps + 1, momentum, last_momentum);
+      return nn::byol_momentum(step, steps, momentum, last_momentum);
     });
     training.fit(model, model.online.backbone, [&](const data::Batch& batch, examples::Run& run) {
       const Tensor& x = batch.groups[0];  // [2N, S, S, C]: first views, then second views

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
     models::WithLoss model(models::Dino(training.backbone(), {.outputs = outputs}),
                            losses::Dino(outputs, {.centre_momentum = centre}));
     training.teacher(model.teacher, "student.", [&](int64_t step, int64_t steps) {
-      return nn::cosine_ramp(step, steps + 1, momentum, last_momentum);
+      return nn::byol_momentum(step, steps, momentum, last_momentum);
     });
     training.fit(model, model.student.backbone, [&](const data::Batch& batch, examples::Run& run) {
       const int64_t n = batch.size(), views = int64_t(batch.views.size());

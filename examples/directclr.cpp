@@ -2,11 +2,13 @@
 // Understanding Dimensional Collapse in Contrastive Self-supervised Learning (Jing et al., 2022), arXiv:2110.09348.
 //
 //   bin/directclr --preset short --data fashion-mnist --limit 10000 --width 16    a small one for two cores
-//   bin/directclr --data imagenette:DIR --epochs 100 --batch 512 --out runs/directclr
+//   bin/directclr --data imagefolder:DIR --epochs 100 --batch 512 --out runs/directclr
 //
 // A projector shields the backbone from the collapse of dimensions that a contrastive loss brings about. A loss that
 // looks at 360 of 2048 channels does the same without one; the other channels learn through the residual connections.
 // Accuracies are those of all channels.
+#include <cmath>
+
 #include <fovea/losses/directclr.h>
 #include <fovea/losses/nt_xent.h>
 #include <fovea/models/directclr.h>
@@ -41,6 +43,7 @@ int main(int argc, char** argv) {
       Tensor r = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
       Tensor r0 = r.slice(0, batch.size()), r1 = r.slice(batch.size(), 2 * batch.size());
       run.watch(r0, r1);
+      run.chance(std::log(double(same_view ? 2 * batch.size() - 1 : batch.size())));
       if (same_view)
         return losses::nt_xent(slice(r0, 1, 0, model.channels), slice(r1, 1, 0, model.channels), temperature);
       return losses::directclr(r0, r1, model.channels, temperature);

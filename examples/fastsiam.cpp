@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
       Tensor h = run.features(model.backbone, batch.groups[0]);  // [V * N, 512], one view's rows after another
       Tensor z = model.projector(h), p = model.predictor(z);     // [V * N, 2048] both
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
-      return losses::negative_cosine(p, losses::mean_of_others(z.detach(), int64_t(batch.views.size())));
+      return losses::negative_cosine(p, losses::mean_of_others(z.detach(), z.size(0) / batch.size()));
     });
   });
 }

@@ -1,18 +1,17 @@
-// How well the frozen features of a saved ResNet-18 tell classes apart: weighted k-NN (Wu et al., 2018) and a linear
+// How well the frozen features of a saved backbone tell classes apart: weighted k-NN (Wu et al., 2018) and a linear
 // probe, beside the raw pixels.
 //
 //   bin/knn_eval --weights runs/last/backbone.safetensors --data fashion-mnist --limit 10000 --width 16
 //
 // The weights have torchvision's names and layouts: those that a run of simclr leaves, or torchvision's own without the
-// classifier, saved as safetensors. --limit and --width are those of the run.
+// classifier, saved as safetensors. --limit, --backbone and --width are those of the run.
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
 
-#include <fovea/models/resnet.h>
 #include <fovea/nn/torch_state.h>
 
-#include "common/run.h"
+#include "common/training.h"
 
 using namespace fovea;
 
@@ -30,7 +29,7 @@ int main(int argc, char** argv) {
 
   return examples::run(argc, argv, about, {}, flags, [&](const examples::Options& options) {
     data::Split split = examples::open_data(options);
-    models::ResNet backbone = models::resnet18({.width = options.width, .cifar_stem = split.train->image_size() <= 64});
+    models::Backbone backbone = examples::make_backbone(options, split.train->image_size());
     nn::load_weights(weights, backbone);
     backbone.to(options.device);
     examples::Evaluator evaluator(options, backbone, [&](const Tensor& x) { return backbone(x); }, split,

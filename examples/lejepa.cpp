@@ -22,8 +22,8 @@ int main(int argc, char** argv) {
       .paper =
           "LeJEPA: Provable and Scalable Self-Supervised Learning Without the Heuristics (Balestriero & LeCun, 2025)",
       .presets = {{"imagenette-table",
-                   "--views lejepa-equal --epochs 800 --batch 256 --lr 2e-3 --weight-decay 0.05 --out-features 16 "
-                   "--lambda 0.02 --slices 256"},
+                   "--views lejepa-equal --epochs 800 --batch 256 --lr 2e-3 --weight-decay 0.05 --warmup 0.00125 "
+                   "--out-features 16 --lambda 0.02 --slices 256"},
                   {"short", "--views simclr --batch 128 --lr 4e-3 --weight-decay 5e-4 --warmup 0.1"}}};
   float lambda = 0.05f;
   int slices = 1024, out = 64;

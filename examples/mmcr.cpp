@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
       Tensor z = model.projector(run.features(model.backbone, x));     // [V N, 128]
       Tensor slow = model.momentum ? (*model.momentum)(x) : Tensor();  // of it no gradient is kept
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
-      return losses::mmcr(z, {.views = count, .lambda = lambda}, slow);
+      return losses::mmcr(z, {.views = z.size(0) / batch.size(), .lambda = lambda}, slow);
     });
   });
 }

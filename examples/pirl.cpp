@@ -5,7 +5,8 @@
 //   bin/pirl --data cifar10:DIR --epochs 200 --out runs/cifar
 //
 // The defaults are the paper's, but for 4096 negatives where it has 32000. The noise of a step serves images and
-// jigsaws alike. docs/methods/pirl.md tells the rest.
+// jigsaws alike. The views are PIRL's own: of the flags for views only --strength applies. docs/methods/pirl.md tells
+// the rest.
 #include <cmath>
 
 #include <fovea/losses/info_nce.h>
@@ -42,6 +43,8 @@ int main(int argc, char** argv) {
 
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
     if (kind != "nce" && kind != "info-nce") throw examples::UsageError("--loss: want nce or info-nce, got " + kind);
+    if (options.views != defaults.views)
+      throw examples::UsageError("--views: PIRL has views of its own, an image and its jigsaw; got " + options.views);
     examples::Training training(options, [&](int size) { return data::pirl_views(size, options.strength); });
     const int64_t images = training.images().size();
     models::WithLoss<models::Pirl, losses::InstanceNce> model(

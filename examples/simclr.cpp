@@ -11,6 +11,8 @@
 // momentum 0.9 and weight decay 5e-4 on every parameter, cosine schedule. Small images get the CIFAR stem and no blur,
 // as in the paper's appendix B.9. Both views pass through the network as one batch, so batch norm sees their statistics
 // together.
+#include <cmath>
+
 #include <fovea/losses/nt_xent.h>
 #include <fovea/models/simclr.h>
 
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {
       Tensor z = model.projector(h);                             // [2N, 128]
       Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
       run.watch(z0, z1);
+      run.chance(std::log(2.0 * double(batch.size()) - 1));
       return losses::nt_xent(z0, z1, temperature);
     });
   });

@@ -7,6 +7,9 @@
 //
 // Steps differ (views take turns, groups are reset), so --cuda-graph does not apply. docs/methods/smog.md has the
 // recipe beside the paper's.
+#include <algorithm>
+#include <cmath>
+
 #include <fovea/losses/smog.h>
 #include <fovea/models/smog.h>
 #include <fovea/models/with_loss.h>
@@ -38,13 +41,20 @@ int main(int argc, char** argv) {
 
   examples::Options defaults{.lr = 0.01f, .weight_decay = 1e-6f, .views = "smog"};
   return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
+    const int64_t gathered = std::min<int64_t>(remembered, int64_t(period) * options.batch);
+    if (gathered < groups)
+      throw examples::UsageError(
+          fmt::format("--groups: want at most the {} projections that --remember, --reset-every "
+                      "and --batch keep until the first k-means, got {}",
+                      gathered, groups));
     examples::Training training(options);
-    models::WithLoss model(models::Smog(training.backbone(), 128, hidden, remembered),
+    models::Smog networks(training.backbone(), 128, hidden, remembered);  // draws its weights before the groups
+    models::WithLoss model(std::move(networks),
                            losses::Smog({.groups = groups, .features = 128, .beta = beta, .temperature = temperature}));
     training.teacher(model.target, "online.", [&](int64_t, int64_t) { return momentum; });
     training.fit(model, model.online.backbone, [&](const data::Batch& batch, examples::Run& run) {
       if (run.step() > 0 && run.step() % period == 0) {
-        model.loss.reset(model.recent.rows());
+        model.loss.reset(model.recent.rows().slice(0, std::min<int64_t>(remembered, run.step() * batch.size())));
         nn::ema_update(model.target, model.online, 0);  // the teacher becomes the student
       }
       const int64_t trained = run.step() % 2;                                        // the views take turns
@@ -52,6 +62,7 @@ int main(int argc, char** argv) {
       Tensor e0 = model.online.projector(h);                                         // [N, 128]
       Tensor e1 = model.target(batch.views[size_t(1 - trained)]);                    // the same, without gradient
       run.watch(e0, e1);
+      run.chance(std::log(double(groups)));
       if (run.watching()) run.watch_assignments(one_hot(model.loss.assign(e1), groups));
       Tensor loss = model.loss(model.predictor(e0), e0, e1);
       model.recent.push(e0);

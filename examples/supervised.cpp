@@ -4,6 +4,8 @@
 //
 // Every image is seen in two views, as the other methods see it. What k-NN and a linear probe make of the features
 // tells what labels add to the same augmentations, steps and images.
+#include <cmath>
+
 #include <fovea/nn/linear.h>
 
 #include "common/training.h"
@@ -25,10 +27,11 @@ struct Supervised : nn::Module {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const examples::About about{.method = "supervised",
-                              .title = "Supervised",
-                              .paper = "Deep Residual Learning for Image Recognition (He et al., 2015)",
-                              .presets = {{"short", "--batch 128 --lr 0.1 --min-scale 0.2"}}};
+  const examples::About about{
+      .method = "supervised",
+      .title = "Supervised",
+      .paper = "Deep Residual Learning for Image Recognition (He et al., 2015)",
+      .presets = {{"imagenette-table", "--epochs 800 --batch 256"}, {"short", "--batch 128 --lr 0.1 --min-scale 0.2"}}};
   float smoothing = 0;
   const std::vector<examples::Flag> flags = {{"--label-smoothing", "of the cross-entropy", &smoothing, 0, 0.99}};
 
@@ -37,6 +40,7 @@ int main(int argc, char** argv) {
     Supervised model(training.backbone(), training.classes());
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor h = run.features(model.backbone, batch.groups[0]);
+      run.chance(std::log(double(training.classes())));
       return cross_entropy(model.fc(h), concat({batch.labels, batch.labels}), {.label_smoothing = smoothing});
     });
   });

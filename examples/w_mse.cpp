@@ -5,7 +5,8 @@
 //   bin/w_mse --data cifar10:DIR --epochs 1000 --batch 512 --out runs/cifar
 //   bin/w_mse --preset imagenette-table --data imagefolder:DIR               ResNet-18 at 128 pixels, for a GPU
 //
-// Defaults are the paper's for CIFAR-10 but for the schedule, a cosine here. docs/methods/w_mse.md tells the rest.
+// Defaults are the paper's for CIFAR-10 but for the schedule, a cosine here, and the colours, which come after the
+// crop. Groups are drawn on the host, so --cuda-graph does not apply. docs/methods/w_mse.md tells the rest.
 #include <algorithm>
 
 #include <fovea/losses/w_mse.h>
@@ -22,7 +23,7 @@ int main(int argc, char** argv) {
       .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
       .presets = {{"imagenette-table",
                    "--epochs 800 --batch 256 --optimizer sgd "
-                   "--lr 0.06 --weight-decay 5e-4 --decay-all"},
+                   "--lr 0.06 --weight-decay 5e-4 --decay-all --warmup 0"},
                   {"short", "--batch 128 --min-scale 0.5 --embedding 16 --eps 0.01 --lr 0.001"}}};
   int embedding = 0, group = 0, iterations = 1, count = 2;
   float eps = 0;
@@ -48,7 +49,8 @@ int main(int argc, char** argv) {
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       Tensor z = model.projector(run.features(model.backbone, batch.groups[0]));  // [V N, 64], one view after another
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
-      return losses::w_mse(z, {.views = count, .group = together, .iterations = iterations, .eps = eps});
+      return losses::w_mse(
+          z, {.views = z.size(0) / batch.size(), .group = together, .iterations = iterations, .eps = eps});
     });
   });
 }

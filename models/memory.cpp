@@ -56,7 +56,7 @@ void MemoryBank::update(const Tensor& index, const Tensor& values, double moment
   Tensor added = kept("MemoryBank", values, rows_.value);
   check(index.shape() == Shape{added.size(0)}, "MemoryBank: want one index for each of {} rows, got {}", added.size(0),
         index.shape());
-  Tensor updated = normalize(at(index) * momentum + added * (1 - momentum));
+  Tensor updated = normalize(at(index) * momentum + normalize(added) * (1 - momentum));
   rows_.value = index_copy(std::move(rows_.value), index, updated);
 }
 

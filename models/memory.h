@@ -36,8 +36,8 @@ class MemoryBank : public nn::Module {
   // The rows of k images drawn on the device, the same one maybe twice: [k, dim]. Each image has chance 1 / size() up
   // to 2^-24.
   Tensor sample(int64_t k, Generator& generator = default_generator()) const;
-  // row = l2(momentum row + (1 - momentum) value) for the images index [N], values [N, dim] of any floating dtype. Of
-  // an image that stands in `index` more than once the last value counts. Moves N * dim elements, and the whole bank
+  // row = l2(momentum row + (1 - momentum) l2(value)) for the images index [N], values [N, dim] of any floating dtype.
+  // Of an image that stands in `index` more than once the last value counts. Moves N * dim elements, and the whole bank
   // only if somebody holds rows().
   void update(const Tensor& index, const Tensor& values, double momentum = 0.5);
   void visit(nn::Visitor& v) override { v("rows", rows_); }

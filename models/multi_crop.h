@@ -8,10 +8,9 @@
 namespace fovea::models {
 
 // The features of crops of several sizes (SwAV, Caron et al., 2020): `groups` as in data::Batch, a tensor [k N, S, S,
-// C] for each size, global crops first -> [V N, F] of all V crops, all images of the first crop, then all of the
-// second,
-// ... Each group passes through `features` as one batch, so that batch norm has statistics for each size; what follows
-// the backbone sees all crops at once.
+// C] for each size, global crops first -> [V N, F] of all V crops, all images of the first crop, then
+// all of the second, and so on. Each group passes through `features` as one batch, so that batch norm has statistics
+// for each size; what follows the backbone sees all crops at once.
 //
 //   Tensor h = multi_crop(backbone, groups);
 //

@@ -100,7 +100,9 @@ class Sgd : public Optimizer {
 struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
 };
-// Kingma and Ba, 2015. Weight decay is added to the gradient.
+// Kingma and Ba, 2015. Weight decay is added to the gradient. Its steps are counted for all parameters together: to one
+// that has a gradient only from step k on (frozen till then), the corrections of the moments are those of step k, as if
+// its gradients had been 0 before; PyTorch counts for each parameter.
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<ParamGroup> groups, const AdamOptions& options = {});

@@ -47,9 +47,10 @@ inline double dino_cosine(int64_t step, int64_t steps, const DinoCosineOptions& 
   return final + 0.5 * (base - final) * (1 + std::cos(std::numbers::pi * progress));
 }
 
-// The momentum of BYOL's teacher (Grill et al., 2020): from `start` to 1, half-way at the middle of the run.
-inline double byol_momentum(int64_t step, int64_t steps, double start = 0.996) {
-  return 1 - (1 - start) * (std::cos(std::numbers::pi * double(step) / double(steps)) + 1) / 2;
+// The momentum of BYOL's teacher (Grill et al., 2020): from `start` towards `end`, which would be the step after the
+// last one; half-way at the middle of the run.
+inline double byol_momentum(int64_t step, int64_t steps, double start = 0.996, double end = 1) {
+  return cosine_ramp(step, steps + 1, start, end);
 }
 
 // The momentum of MSN's teacher (Assran et al., 2022): straight from `start` to 1 over `stretch` times the run's steps.

@@ -139,8 +139,9 @@ def rewrite_block(path, name, text):
     begin, end = "<!-- begin %s -->\n" % name, "<!-- end %s -->" % name
     if begin not in whole or end not in whole:
         sys.exit("compare: %s lacks the lines %s and %s" % (path, begin.strip(), end))
-    with open(path, "w") as out:
+    with open(path + ".tmp", "w") as out:
         out.write(whole.split(begin)[0] + begin + text + "\n" + end + whole.split(end)[1])
+    os.replace(path + ".tmp", path)
 
 
 def main():

@@ -114,7 +114,8 @@ class Hypersphere(SimClr):
     views = staticmethod(simclr_views)
 
     def build(self, d):
-        self.head, self.criterion = heads.SimCLRProjectionHead(d, d, 128), HypersphereLoss(t=2.0)
+        self.head = nn.Sequential(nn.Linear(d, d, bias=False), nn.BatchNorm1d(d), nn.ReLU(), nn.Linear(d, 128))
+        self.criterion = HypersphereLoss(t=2.0)
 
 
 class DirectClr(SimClr):
@@ -153,7 +154,7 @@ class LeJepa(SimClr):
 
 
 class Wmse(SimClr):
-    views = staticmethod(lambda size: [view(size, 0.5)] * 2)
+    views = staticmethod(lambda size: [view(size, 0.5, gray=0.1, bicubic=True)] * 2)
     settings = settings_of(1e-3, "adam", 1e-6)
 
     def build(self, d):
@@ -350,7 +351,7 @@ class NnClr(Method):
     views = staticmethod(strong_views)
 
     def build(self, d):
-        self.head, self.predictor = heads.NNCLRProjectionHead(d, 512, 256), heads.NNCLRPredictionHead(256, 512, 256)
+        self.head, self.predictor = heads.NNCLRProjectionHead(d, 512, 256), heads.NNCLRPredictionHead(256, 1024, 256)
         self.criterion, self.bank = losses.NTXentLoss(0.2), m.NNMemoryBankModule(size=(4096, 256))
 
     def loss(self, x):

@@ -7,6 +7,20 @@
 
 namespace fovea::examples {
 
+// What a network that collapses shows.
+struct Symptom {
+  const char* kind;  // the same for lines that show the same one
+  std::string text;
+};
+
+// The symptom that a line shows by itself, if any. What it reads, where the line has it:
+//   std, dimensions            spread of the normalised embeddings: 1 / sqrt(dimensions) when they go all ways
+//   negative_similarity        mean cosine of views of different images
+//   effective_rank             directions that the embeddings use
+//   assignment_entropy, sample_entropy, prototypes   of the mean assignment to prototypes, and of one sample's
+//   loss, chance_loss          the latter that of a network that tells nothing apart, as log K
+std::optional<Symptom> collapse_symptom(const Record& line);
+
 // Reads the monitors in the lines of a run's log and says when they mean collapse.
 class CollapseAlarm {
  public:
@@ -16,16 +30,8 @@ class CollapseAlarm {
   std::optional<std::string> observe(const Record& line);
 
  private:
-  std::string last_;  // the symptom of the line before
+  std::string last_;  // kind of the line before
   bool warned_ = false;
 };
-
-// The symptom that a line shows by itself, empty if none. What it reads, where the line has it:
-//   std, dimensions            spread of the normalised embeddings: 1 / sqrt(dimensions) when they go all ways
-//   negative_similarity        mean cosine of views of different images
-//   effective_rank             directions that the embeddings use
-//   assignment_entropy, sample_entropy, prototypes   of the mean assignment to prototypes, and of one sample's
-//   loss, chance_loss          the latter that of a network that tells nothing apart, as log K
-std::string collapse_symptom(const Record& line);
 
 }  // namespace fovea::examples

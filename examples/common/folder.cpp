@@ -72,7 +72,7 @@ void prepare_folder(const fs::path& folder) {
 }
 
 void clear_folder(const fs::path& folder) {
-  for (const char* name : {kCheckpointFile, kBackboneFile, kMetricsFile, kSummaryFile, kReportFile}) {
+  for (const char* name : {kCheckpointFile, kBackboneFile, kBestFile, kMetricsFile, kSummaryFile, kReportFile}) {
     std::error_code error;
     fs::remove(folder / name, error);
     check(!error, "{}: cannot remove: {}", (folder / name).string(), error.message());

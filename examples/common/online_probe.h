@@ -15,7 +15,8 @@ class OnlineProbe : public nn::Module {
   OnlineProbe(int64_t features, int64_t classes);
   // Learns from features [V N, D] of V views of N images with labels [N], and counts how many it had right before.
   void learn(const Tensor& features, const Tensor& labels);
-  // The share it had right since the last call; nothing if it learned nothing since. Waits for the device.
+  // The share it had right since the last call or since the program's start (what is counted is no part of a
+  // checkpoint); nothing if it learned nothing since. Waits for the device.
   std::optional<double> accuracy();
   // The classes [N] of features [N, D], by the running statistics.
   Tensor predict(const Tensor& features);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include <fovea/core/allocator.h>
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 #include <fovea/kernels/context.h>
@@ -24,7 +25,9 @@ namespace {
 constexpr int64_t kViewGroups = 12, kQueries = 8, kNeighbours = 8, kMapPoints = 3000;
 constexpr int kThumbnail = 96;  // pixels of the longer side, at most
 
-double peak_memory_mb() {
+// The most that the device held, on the CPU the whole process.
+double peak_memory_mb(Device device) {
+  if (device.is_cuda()) return double(allocator(device).stats().peak) / (1 << 20);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return double(usage.ru_maxrss) / 1024;
@@ -118,6 +121,8 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
   };
   std::vector<Chart> out;
   out.push_back({.title = "Loss", .note = "on the training batches", .curves = {curve("", "loss")}});
+  if (auto [epochs, chance] = journal.series("epoch", "chance_loss"); !chance.empty())
+    out.back().references.push_back({"chance", chance.back()});
   out.push_back({.title = "k-NN accuracy",
                  .note = "percent of the test images",
                  .curves = {curve("", "knn_top1", true)},
@@ -163,6 +168,11 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
             .curves = {curve("", "rank_me", true)},
             .decimals = 1,
             .from_zero = true});
+  optional({.title = "k-NN with few labels",
+            .note = "percent of the training images; the best epoch is kept",
+            .curves = {curve("", "few_labels_top1", true)},
+            .decimals = 1,
+            .scale = 100});
   out.push_back({.title = "Learning rate", .curves = {curve("", "lr")}, .decimals = 4, .from_zero = true});
   out.push_back({.title = "Speed",
                  .note = "images a second",
@@ -282,7 +292,7 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
                    number("steps", steps),
                    number("train_seconds", trained),
                    number("images_per_second", speed),
-                   number("peak_memory_mb", std::round(peak_memory_mb())),
+                   number("peak_memory_mb", std::round(peak_memory_mb(options.device))),
                    number("knn_k", double(std::min(evaluator.knn_options().k, evaluator.bank().values.size(0)))),
                    number("knn_temperature", evaluator.knn_options().temperature),
                    accuracy("knn_top1", a.knn),
@@ -317,7 +327,7 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
                                          with_commas(int64_t(steps)), options.batch, duration(trained))},
                 {"speed", fmt::format("{} images/s on {} threads{}", with_commas(int64_t(std::llround(speed))),
                                       kernels::threads(), options.bf16 ? ", bf16" : "")},
-                {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb())))}};
+                {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb(options.device))))}};
   page.scores = rows, page.protocol = protocol(evaluator) + " The small numbers are points above the better baseline.";
   page.charts = charts(journal, a);
   page.views = first_views(loader);

@@ -123,10 +123,12 @@ std::map<std::string, std::string> restore(const fs::path& path, nn::Module& mod
 
 int64_t integer(const std::map<std::string, std::string>& metadata, const std::string& key, const fs::path& path) {
   auto found = metadata.find(key);
+  check(found != metadata.end(), "{}: its metadata has no {}", path.string(), key);
+  const char *begin = found->second.data(), *end = begin + found->second.size();
   int64_t value = -1;
-  if (found != metadata.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  check(value >= 0, "{}: its metadata has no {}", path.string(), key);
+  const auto [rest, error] = std::from_chars(begin, end, value);
+  check(error == std::errc() && rest == end && value >= 0, "{}: want a count as its metadata's {}, got \"{}\"",
+        path.string(), key, found->second);
   return value;
 }
 
@@ -238,6 +240,8 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
   if (options.resume) {
     auto metadata = restore(checkpoint, all, optimizer);
     step = integer(metadata, "step", checkpoint);
+    check(step <= steps, "{}: want a run of at most {} steps, as this data and these flags make, got step {}",
+          checkpoint.string(), steps, step);
     trained = double(integer(metadata, "train_milliseconds", checkpoint)) / 1e3;
     if (integer(metadata, "threads", checkpoint) != kernels::threads())
       progress.line(
@@ -247,6 +251,7 @@ void fit(const Options& options, data::Loader& loader, nn::Module& model, models
     clear_folder(folder);
   }
   Journal journal(folder / kMetricsFile, step);
+  for (const Record& record : journal.records()) alarm.observe(record);  // what it warned of before it was stopped
   loader.seek(step / per_epoch, step % per_epoch);
 
   auto forward = [&](const data::Batch& batch, Run& run) {

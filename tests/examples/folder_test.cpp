@@ -79,8 +79,8 @@ TEST_CASE("a run's folder that cannot be made says why", "[examples]") {
 
 TEST_CASE("a new run clears its folder of the last one and of nothing else", "[examples]") {
   testing::TemporaryFolder folder;
-  for (const char* name :
-       {"metrics.jsonl", "summary.json", "report.html", "last.safetensors", "backbone.safetensors", "notes.txt"})
+  for (const char* name : {"metrics.jsonl", "summary.json", "report.html", "last.safetensors", "best.safetensors",
+                           "backbone.safetensors", "notes.txt"})
     std::ofstream(folder.path() / name) << "x";
   clear_folder(folder.path());
   CHECK(files_in(folder.path()) == 1);

@@ -1,6 +1,7 @@
 #include <fovea/losses/dense_info_nce.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fovea/core/ops.h>
 #include <fovea/losses/info_nce.h>
@@ -45,4 +46,15 @@ TEST_CASE("DenseCL's matches are the nearest positions of the same image by cosi
         gather_rows(reshape(rows.slice(i, i + 1), {positions, 4}), reshape(matches.slice(i, i + 1), {positions})));
   CHECK(losses::dense_info_nce(query, key, matches, queue, .2).item() ==
         Approx(losses::info_nce(flatten(query, 0, 2), concat(positives), queue, .2).item()));
+}
+
+TEST_CASE("DenseCL's loss is one of cosines, whatever the order of the images", "[losses]") {
+  Tensor query = randn({3, 2, 2, 4}), key = randn({3, 2, 2, 4}), queue = randn({11, 4});
+  Tensor matches = losses::dense_matches(randn({3, 2, 2, 5}), randn({3, 2, 2, 5}));
+  const double loss = losses::dense_info_nce(query, key, matches, queue, .2).item();
+  CHECK(losses::dense_info_nce(query * 3, key * .1, matches, queue * 9, .2).item() == Approx(loss).epsilon(1e-5));
+  auto turned = [](const Tensor& x) { return concat({x.slice(2, 3), x.slice(0, 2)}); };
+  CHECK(losses::dense_info_nce(turned(query), turned(key), turned(matches), queue, .2).item() ==
+        Approx(loss).epsilon(1e-6));
+  CHECK(losses::dense_info_nce(query, key, matches, queue, 1e6).item() == Approx(std::log(12.0)).epsilon(1e-5));
 }

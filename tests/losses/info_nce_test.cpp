@@ -45,6 +45,8 @@ TEST_CASE("InfoNCE's queue has no gradient, and its order does not matter", "[lo
   CHECK(q.grad().defined());
   CHECK_FALSE(queue.grad().defined());
   CHECK(info_nce(q, k, gather_rows(queue, randperm(17, generator)), 0.2).item() == Approx(loss.item()).epsilon(1e-6));
+  const Tensor order = randperm(5, generator);
+  CHECK(info_nce(gather_rows(q, order), gather_rows(k, order), queue, 0.2).item() == Approx(loss.item()).epsilon(1e-6));
   CHECK(info_nce(q * 3, k * 0.1, queue * 9, 0.2).item() == Approx(loss.item()).epsilon(1e-5));
   CHECK(info_nce(q.to(Dtype::bf16), k.to(Dtype::bf16), queue.to(Dtype::bf16), 0.2).item() ==
         Approx(loss.item()).margin(0.02));
