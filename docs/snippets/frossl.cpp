@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
       .method = "frossl",
       .title = "FroSSL",
       .paper = "FroSSL: Frobenius Norm Minimization for Self-Supervised Learning (Skean et al., 2023)",
-      .presets = {{"short", "--batch 128 --lr 0.1"}}};
+      .presets = {{"imagenette-table", "--epochs 800 --batch 256"}, {"short", "--batch 128 --lr 0.1"}}};
   examples::Options defaults{.data = "synthetic:64", .steps = 2, .batch = 16, .width = 4, .out = "runs/frossl"};
   float weight = 1;
   return examples::run(
