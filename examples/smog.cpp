@@ -24,10 +24,9 @@ int main(int argc, char** argv) {
       .method = "smog",
       .title = "SMoG",
       .paper = "Unsupervised Visual Representation Learning by Synchronous Momentum Grouping (Pang et al., 2022)",
-      .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.01 --weight-decay 1e-6 --decay-all"},
-                  {"short",
-                   "--strength 2 --batch 64 --lr 0.1 --weight-decay 1e-4 --teacher-momentum 0.95 --reset-every 100 "
-                   "--hidden 1024"}}};
+      .presets = {
+          {"imagenette-table", "--epochs 800 --batch 256 --lr 0.01 --weight-decay 1e-6 --decay-all"},
+          {"short", "--batch 64 --lr 0.05 --weight-decay 1e-4 --teacher-momentum 0.95 --groups 100 --hidden 1024"}}};
   int groups = 300, period = 300, remembered = 10000, hidden = 2048;
   float beta = 0.99f, momentum = 0.99f, temperature = 0.1f;
   const std::vector<examples::Flag> flags = {

@@ -292,19 +292,19 @@ class DenseCl(Method):
 
 
 class SMoG(Method):
-    views = staticmethod(lambda size: smog_views(size, 2))
-    settings = settings_of(0.1, weight_decay=1e-4, batch=64)
-    momentum, reset_every = 0.95, 100
+    views = staticmethod(smog_views)
+    settings = settings_of(0.05, weight_decay=1e-4, batch=64)
+    momentum, reset_every, group_count = 0.95, 300, 100
 
     def build(self, d):
         self.head, self.predictor = heads.SMoGProjectionHead(d, 1024, 128), heads.SMoGPredictionHead(128, 1024, 128)
         self.teacher_backbone, self.teacher_head = self.teacher_of(self.backbone, self.head)
-        self.groups = heads.SMoGPrototypes(F.normalize(torch.rand(300, 128), dim=1), 0.99)
+        self.groups = heads.SMoGPrototypes(F.normalize(torch.rand(self.group_count, 128), dim=1), 0.99)
         self.recent = []
 
     def reset(self):
         rows = F.normalize(torch.cat(self.recent), dim=1)
-        centres = rows[torch.randperm(len(rows))[:300]]
+        centres = rows[torch.randperm(len(rows))[: self.group_count]]
         for _ in range(10):
             nearest = (rows @ centres.T).argmax(1)
             for group in nearest.unique():

@@ -39,9 +39,8 @@ def simsiam_views(size, count=2, strength=1.0):
     return [view(size, 0.2, jitter=times((0.4, 0.4, 0.4, 0.1), strength))] * count
 
 
-def smog_views(size, strength=1.0):
-    jitter = times(BYOL_JITTER, strength)
-    return [view(size, 0.2, jitter=jitter, p=1), view(size, 0.2, jitter=jitter, p=1, solarize=0.2)]
+def smog_views(size):
+    return [view(size, 0.2, jitter=BYOL_JITTER, p=1), view(size, 0.2, jitter=BYOL_JITTER, p=1, solarize=0.2)]
 
 
 def swav_views(size):
