@@ -192,6 +192,25 @@ TEST_CASE("a checkpoint of another network is refused", "[examples]") {
   CHECK_THROWS_WITH(trial(), Catch::Contains(kCheckpointFile) && Catch::Contains("fc.weight"));
 }
 
+TEST_CASE("a checkpoint whose metadata makes no sense is refused", "[examples]") {
+  testing::TemporaryFolder folder;
+  Trial trial(folder.path(), 4);
+  trial();
+  trial.options.resume = true;
+  const auto path = folder / kCheckpointFile;
+  const SafeTensors whole = load_safetensors(path);
+  auto resume_with = [&](const std::string& key, const std::string& value) {
+    SafeTensors file = whole;
+    file.metadata[key] = value;
+    save_safetensors(path, file);
+    trial();
+  };
+  CHECK_THROWS_WITH(resume_with("step", "5"), Catch::Contains("at most 4 steps") && Catch::Contains("got step 5"));
+  CHECK_THROWS_WITH(resume_with("step", "12abc"), Catch::Contains("step, got \"12abc\""));
+  CHECK_THROWS_WITH(resume_with("threads", "-1"), Catch::Contains("threads, got \"-1\""));
+  CHECK_NOTHROW(resume_with("step", "4"));
+}
+
 TEST_CASE("a loss that is not finite stops the run, names step and tensor and keeps the last good checkpoint",
           "[examples]") {
   testing::TemporaryFolder folder;
