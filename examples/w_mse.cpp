@@ -17,14 +17,13 @@
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{
-      .method = "w_mse",
-      .title = "W-MSE",
-      .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
-      .presets = {{"imagenette-table",
-                   "--epochs 800 --batch 256 --optimizer sgd "
-                   "--lr 0.06 --weight-decay 5e-4 --decay-all --warmup 0"},
-                  {"short", "--batch 128 --min-scale 0.5 --embedding 16 --eps 0.01 --lr 0.001"}}};
+  const examples::About about{.method = "w_mse",
+                              .title = "W-MSE",
+                              .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
+                              .presets = {{"imagenette-table",
+                                           "--epochs 800 --batch 256 --optimizer sgd "
+                                           "--lr 0.06 --weight-decay 5e-4 --decay-all --warmup 0"},
+                                          {"short", "--batch 128 --min-scale 0.5 --embedding 16 --lr 0.001"}}};
   int embedding = 0, group = 0, iterations = 1, count = 2;
   float eps = 0;
   const std::vector<examples::Flag> flags = {

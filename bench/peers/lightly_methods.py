@@ -159,7 +159,7 @@ class Wmse(SimClr):
 
     def build(self, d):
         self.head = nn.Sequential(nn.Linear(d, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Linear(1024, 16))
-        self.criterion = losses.WMSELoss(embedding_dim=16, w_size=128, eps=0.01)
+        self.criterion = losses.WMSELoss(embedding_dim=16, w_size=128)
 
     def loss(self, x):
         return self.criterion(torch.cat(self.both(x[0], x[1], self.head)))
