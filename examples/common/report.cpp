@@ -169,7 +169,7 @@ std::vector<Chart> charts(const Journal& journal, const Accuracies& a) {
             .decimals = 1,
             .from_zero = true});
   optional({.title = "k-NN with few labels",
-            .note = "percent of the training images; the best epoch is kept",
+            .note = "percent; chooses the epoch that is kept",
             .curves = {curve("", "few_labels_top1", true)},
             .decimals = 1,
             .scale = 100});
@@ -321,13 +321,14 @@ void report(const Options& options, data::Loader& loader, nn::Module& backbone, 
     if (auto warning = alarm.observe(record)) page.warning = *warning;
   page.method = options.title, page.paper = options.paper, page.data = options.data.substr(0, options.data.find(':'));
   page.headline = headline(a, evaluator, options.labelled);
-  page.facts = {{"network", fmt::format("{}, width {}, {} parameters", backbone.describe(), options.width,
-                                        with_commas(backbone.parameter_count()))},
-                {"training", fmt::format("{:.4g} epochs, {} steps of {} images, {}", epochs,
-                                         with_commas(int64_t(steps)), options.batch, duration(trained))},
-                {"speed", fmt::format("{} images/s on {} threads{}", with_commas(int64_t(std::llround(speed))),
-                                      kernels::threads(), options.bf16 ? ", bf16" : "")},
-                {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb(options.device))))}};
+  page.facts = {
+      {"network", fmt::format("{}, width {}, {} parameters", backbone.describe(), options.width,
+                              with_commas(backbone.parameter_count()))},
+      {"training", fmt::format("{:.4g} epochs, {} steps of {} images, {}", epochs, with_commas(int64_t(steps)),
+                               options.batch, duration(trained))},
+      {"speed", fmt::format("{} images/s on {} thread{}{}", with_commas(int64_t(std::llround(speed))),
+                            kernels::threads(), kernels::threads() == 1 ? "" : "s", options.bf16 ? ", bf16" : "")},
+      {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb(options.device))))}};
   page.scores = rows, page.protocol = protocol(evaluator) + " The small numbers are points above the better baseline.";
   page.charts = charts(journal, a);
   page.views = first_views(loader);
