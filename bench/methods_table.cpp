@@ -266,9 +266,12 @@ std::string with_spread(const std::vector<Result>& results, double Result::*fiel
   return results.size() > 1 ? fmt::format("{:.4f} ± {:.4f}", mean, spread) : fmt::format("{:.4f}", mean);
 }
 
-// The recorded runs that differ from this table's only by having more epochs, by method and epochs.
-std::map<std::pair<std::string, int>, std::vector<Result>> longer_runs(const Settings& s) {
-  std::map<std::pair<std::string, int>, std::vector<Result>> rows;
+using Rows = std::map<std::string, std::vector<Result>>;
+using LongerRows = std::map<std::pair<std::string, int>, std::vector<Result>>;  // by method and epochs
+
+// The recorded runs that differ from this table's only by having more epochs.
+LongerRows longer_runs(const Settings& s) {
+  LongerRows rows;
   for (const json& entry : records(s)) {
     const json& run = entry.at("run");
     if (!run.contains("seed") || run.contains("peer") || run.at("epochs") <= s.epochs) continue;
@@ -295,8 +298,6 @@ std::string mean_if_known(const std::vector<Result>& results, std::optional<doub
   if (!std::all_of(results.begin(), results.end(), known)) return "";
   return fmt::format("{:.{}f}", mean_of(results, [field](const Result& r) { return *(r.*field); }), digits);
 }
-
-using Rows = std::map<std::string, std::vector<Result>>;
 
 // The results of a method that has most seeds: all methods start from the same networks.
 const std::vector<Result>& most_seeds(const Rows& rows) {
@@ -335,15 +336,15 @@ std::string images_of(const Settings& s) {
                      s.preset, s.extra.empty() ? "" : fmt::format(", `{}`", s.extra));
 }
 
-std::string table(const Settings& s, const std::string& program, const Rows& rows) {
+std::string table(const Settings& s, const std::string& program, const Rows& rows, const LongerRows& longer) {
   std::string out = fmt::format("```\n{}\n```\n\n", program);
   const std::vector<Result>& any = most_seeds(rows);
   out += fmt::format(
       "{}. Mean over the seeds, and how far they lie from it; best: over a run's evaluations. Each run on {} "
-      "thread{}; speed in source images a second{}; memory is all that the process took{}.\n\n",
+      "thread{}; speed in source images a second{}; memory is the process's, evaluation included, on a GPU the "
+      "device's.\n\n",
       images_of(s), any.front().threads, any.front().threads == 1 ? "" : "s",
-      s.speed ? ", of a method alone on all threads" : "",
-      s.extra.find("cuda") == std::string::npos ? ", evaluation included" : " of the device");
+      s.speed ? ", of a method alone on all threads" : "");
   out += "| method | k-NN last | k-NN best | linear probe | seeds | images/s | memory MB | std | effective rank |\n";
   out += "|---|---|---|---|---|---|---|---|---|\n";
   out += fmt::format("| raw pixels | {:.4f} | | {} | {} | | | | |\n", any.front().pixels_knn,
@@ -358,7 +359,6 @@ std::string table(const Settings& s, const std::string& program, const Rows& row
                        mean_of(results, &Result::speed), mean_of(results, &Result::memory),
                        mean_if_known(results, &Result::spread, 4), mean_if_known(results, &Result::rank, 1));
   }
-  const auto longer = longer_runs(s);
   if (!longer.empty())
     out += "\nLonger runs, all else the same:\n\n| method | k-NN last | linear probe | seeds |\n|---|---|---|---|\n";
   for (const auto& [run, results] : longer) out += longer_row(run, results);
@@ -366,7 +366,8 @@ std::string table(const Settings& s, const std::string& program, const Rows& row
 }
 
 // For the page that these methods share.
-std::string result_table(const Settings& s, const std::vector<std::string>& methods, const Rows& rows) {
+std::string result_table(const Settings& s, const std::vector<std::string>& methods, const Rows& rows,
+                         const LongerRows& longer) {
   const std::vector<Result>& any = most_seeds(rows);
   std::string out = fmt::format(
       "{}; mean over the seeds, and how far they lie from it:\n\n| | k-NN | linear probe | seeds |\n|---|---|---|---|\n"
@@ -374,7 +375,7 @@ std::string result_table(const Settings& s, const std::vector<std::string>& meth
       images_of(s), any.front().pixels_knn, with_spread(any, &Result::pixels_linear), any.size(),
       with_spread(any, &Result::random_knn), with_spread(any, &Result::random_linear), any.size());
   for (const std::string& method : methods) out += short_row(rows.at(method).front().title, rows.at(method));
-  for (const auto& [run, results] : longer_runs(s))
+  for (const auto& [run, results] : longer)
     if (std::find(methods.begin(), methods.end(), run.first) != methods.end()) out += longer_row(run, results);
   return out + fmt::format("\n[All methods](../{}) beside each other.\n", fs::path(s.docs).filename().string());
 }
@@ -482,13 +483,14 @@ int main(int argc, char** argv) {
     runs.insert(runs.end(), more.begin(), more.end());
     Rows rows;
     for (const Run& run : runs) rows[run.method].push_back(result_of(s, run));
+    const LongerRows longer = longer_runs(s);
     std::vector<std::string> words = {"bin/methods_table"};
     words.insert(words.end(), argv + 1, argv + argc);
-    const std::string text = table(s, fmt::format("{}", fmt::join(words, " ")), rows);
+    const std::string text = table(s, fmt::format("{}", fmt::join(words, " ")), rows, longer);
     if (!s.docs.empty()) write_between_markers(s.docs, "methods", text);
     if (!s.readme.empty()) write_between_markers(s.readme, "methods", short_table(s, rows));
     for (const auto& [page, methods_there] : pages)
-      write_between_markers(page, "result", result_table(s, methods_there, rows));
+      write_between_markers(page, "result", result_table(s, methods_there, rows, longer));
     fmt::print("\n{}", text);
     return 0;
   } catch (const std::exception& e) {
