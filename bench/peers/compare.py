@@ -138,7 +138,7 @@ def rewrite_block(path, name, text):
     whole = open(path).read()
     begin, end = "<!-- begin %s -->\n" % name, "<!-- end %s -->" % name
     if begin not in whole or end not in whole:
-        sys.exit("compare: %s lacks the lines %s and %s" % (path, begin.strip(), end))
+        sys.exit("%s lacks the lines %s and %s" % (path, begin.strip(), end))
     with open(path + ".tmp", "w") as out:
         out.write(whole.split(begin)[0] + begin + text + "\n" + end + whole.split(end)[1])
     os.replace(path + ".tmp", path)

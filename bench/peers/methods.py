@@ -16,6 +16,8 @@ import statistics
 import subprocess
 import sys
 
+from compare import rewrite_block
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 METHODS = ("simclr dcl dclw hypersphere directclr barlow_twins vicreg vicregl lejepa w_mse mmcr byol simsiam fastsiam tico moco "
@@ -137,18 +139,6 @@ def accuracies(options):
     return rows
 
 
-def write(path, mode, rows):
-    begin, end = f"<!-- begin lightly {mode} -->", f"<!-- end lightly {mode} -->"
-    with open(path) as file:
-        page = file.read()
-    if begin not in page or end not in page:
-        sys.exit(f"{path}: want the markers {begin} and {end}")
-    page = page[: page.index(begin) + len(begin)] + "\n" + "\n".join(rows) + "\n" + page[page.index(end):]
-    with open(path + ".tmp", "w") as file:
-        file.write(page)
-    os.replace(path + ".tmp", path)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=["step", "train"])
@@ -167,4 +157,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     table = (steps if arguments.mode == "step" else accuracies)(arguments)
     if arguments.docs:
-        write(arguments.docs, arguments.mode, table)
+        rewrite_block(arguments.docs, f"lightly {arguments.mode}", "\n".join(table))
