@@ -206,10 +206,7 @@ void Run::watch_assignments(const Tensor& probabilities) {
 }
 
 void Run::log(const std::string& name, double value) {
-  if (logging)
-    logged.emplace_back(name, value);
-  else
-    read_later([name, value](Run& run) { run.log(name, value); });
+  if (watching()) logged.emplace_back(name, value);
 }
 
 void Run::read_later(std::function<void(Run&)> reading) {
@@ -217,6 +214,7 @@ void Run::read_later(std::function<void(Run&)> reading) {
 }
 
 void Run::read_into(Run& run) const {
+  if (&run != this) run.logged.insert(run.logged.end(), logged.begin(), logged.end());
   for (const auto& reading : readings_) reading(run);
 }
 

@@ -63,7 +63,8 @@ class Run {
   void log(const std::string& name, double value);
   // Logs what the step left on the device, after it: `reading` is called with the run of the step that is logged.
   void read_later(std::function<void(Run&)> reading);
-  void read_into(Run& run) const;  // calls what was left to read
+  // Adds what this run logged to `run`, which may be itself, and then what it left to read.
+  void read_into(Run& run) const;
 
   const bool logging;  // this step's numbers go into metrics.jsonl
   std::vector<std::pair<std::string, double>> logged;
