@@ -4,6 +4,7 @@
 #include <fovea/data/synthetic.h>
 #include <fovea/data/uploader.h>
 #include <fovea/models/eval/knn.h>
+#include <fovea/models/memory.h>
 #include <fovea/models/resnet.h>
 #include <fovea/nn/ema.h>
 #include <fovea/nn/optim.h>
@@ -136,6 +137,19 @@ std::vector<CountedCase> counted_cases() {
           "sinkhorn f32, 64 x 3000", {{64, 3000}}, f32, 0, [](const Inputs& x) { return sinkhorn(x[0]); }, false),
       op(
           "sinkhorn bf16, 64 x 3000", {{64, 3000}}, half, 0, [](const Inputs& x) { return sinkhorn(x[0]); }, false),
+      op("sigreg f32, 2 x 128 x 64, 256 directions", {{2, 128, 64}, {64, 256}}, f32, 0,
+         [](const Inputs& x) { return sigreg(x[0], x[1].detach()); }),
+      op(
+          "match_nearest f32, 16 x 49 x 512", {{16, 49, 512}, {16, 49, 512}}, f32, 0,
+          [](const Inputs& x) { return match_nearest(x[0], x[1], 20).a; }, false),
+      {"memory bank of 8192 x 128, 256 rows", 0,
+       [](Device device) -> std::function<void()> {
+         Generator generator(1);
+         auto bank = std::make_shared<models::MemoryBank>(8192, 128, generator);
+         bank->to(device);
+         Tensor index = randint(0, 8192, {256}, generator).to(device), values = randn({256, 128}, generator).to(device);
+         return [=] { bank->update(index, values); };
+       }},
       views("views of SimCLR, 16 images of 160 x 160, 96 pixels", 16, 160, 96),
       network("SGD with momentum",
               [](const std::shared_ptr<models::ResNet>& net) -> std::function<void()> {
