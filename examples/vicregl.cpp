@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
       .presets = {{"imagenette-table",
                    "--views vicregl --epochs 800 --batch 256 --optimizer lars-lightly --lr 0.3 --weight-decay 1e-4 "
                    "--decay-all --warmup 0.025 --local 128 --layer-norm --matches 16"},
-                  {"short", "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --local 128"}}};
+                  {"short",
+                   "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --local 128 --strength 2"}}};
   float alpha = 0.75f;
   int width = 0, local = 512, matches = 20, matches_back = 4;
   bool layer_norm = false, few = false;

@@ -58,11 +58,11 @@ def strong_views(size):
 
 
 class ViewWithGrid:
-    """BYOL's views, and where the cells of their feature maps lie in the image."""
+    """BYOL's views with twice the jitter, and where the cells of their feature maps lie in the image."""
 
     def __init__(self, size, cells, solarize):
         self.crop = RandomResizedCropAndFlip(cells, size, 0.08, 1.0, 0.5, 0.0)
-        self.colours = v2.Compose(view(size, jitter=BYOL_JITTER, solarize=solarize).transforms[2:])
+        self.colours = v2.Compose(view(size, jitter=times(BYOL_JITTER, 2), solarize=solarize).transforms[2:])
 
     def __call__(self, image):
         crop, grid = self.crop(v2.functional.to_pil_image(image))
