@@ -49,7 +49,7 @@ def fovea(options, method, folder, *more):
 def fovea_step(options, method):
     folder = os.path.join(options.out, f"step-{method}")
     fovea(options, method, folder, "--preset", "short", "--data", "synthetic:128", "--width", "64", "--batch", "128", "--steps", "7",
-          "--log-every", "1", "--eval-every", "0", "--workers", "0", *STEP_FLAGS.get(method, []))
+          "--lr", "1e-4", "--log-every", "1", "--eval-every", "0", "--workers", "0", *STEP_FLAGS.get(method, []))
     with open(os.path.join(folder, "metrics.jsonl")) as lines:
         times = [line["compute_ms"] for line in map(json.loads, lines) if "compute_ms" in line]
     return 128 / statistics.median(times[2:]) * 1e3
