@@ -47,6 +47,7 @@ def fovea(options, method, folder, *more):
 
 
 def fovea_step(options, method):
+    """Images a second of a step. Its time does not depend on the rate, which is low enough for every method to stay finite."""
     folder = os.path.join(options.out, f"step-{method}")
     fovea(options, method, folder, "--preset", "short", "--data", "synthetic:128", "--width", "64", "--batch", "128", "--steps", "7",
           "--lr", "1e-4", "--log-every", "1", "--eval-every", "0", "--workers", "0", *STEP_FLAGS.get(method, []))
