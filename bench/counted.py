@@ -25,6 +25,8 @@ import subprocess
 import sys
 import tempfile
 
+from peers.compare import rewrite_block
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 # An H100 SXM: bytes and operations a second (bf16 and tf32 on tensor cores, dense).
@@ -156,16 +158,6 @@ def rows(case, flops, kernels, compiled):
                ratio(32 * (loads["sectors"] + stores["sectors"]), loads["useful_bytes"] + stores["useful_bytes"]),
                ratio(c["shared"]["wavefronts"], c["shared"]["conflict_free"]),
                ratio(instructions, flops) if i == 0 else "", "%.2f" % (seconds * 1e6), limit]
-
-
-def rewrite_block(path, name, text):
-    """Replaces what stands between <!-- begin NAME --> and <!-- end NAME -->."""
-    whole = open(path).read()
-    begin, end = "<!-- begin %s -->\n" % name, "<!-- end %s -->" % name
-    if begin not in whole or end not in whole:
-        sys.exit("counted: %s lacks the lines %s and %s" % (path, begin.strip(), end))
-    with open(path, "w") as out:
-        out.write(whole.split(begin)[0] + begin + text + "\n" + end + whole.split(end)[1])
 
 
 def main():

@@ -290,6 +290,22 @@ TEST_CASE("gradients are clipped to the norm that is asked for", "[examples]") {
   CHECK(max(abs(weights[1] - weights[0])).item() <= 1e-6);
 }
 
+TEST_CASE("a replayed step logs the numbers of one that runs, in their order", "[examples]") {
+  const auto logged = [](Run& step, Run& reader) {
+    step.read_later([](Run& run) { run.log("read", 2); });
+    step.chance(1);
+    step.read_into(reader);
+    return reader.logged;
+  };
+  Run eager({.position = Run::Position{}, .logging = true});
+  Run recorded{Run::Context{}}, replayed({.position = Run::Position{}, .logging = true});
+  const std::vector<std::pair<std::string, double>> expected = {{"chance_loss", 1}, {"read", 2}};
+  CHECK(logged(eager, eager) == expected);
+  CHECK(logged(recorded, replayed) == expected);
+  Run silent({.position = Run::Position{}});
+  CHECK(logged(silent, silent).empty());
+}
+
 TEST_CASE("a batch larger than the data is refused", "[examples]") {
   testing::TemporaryFolder folder;
   Trial trial(folder.path());
