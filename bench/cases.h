@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "support/op_cases.h"
+#include "support/op_rows.h"
 #include "vendor.h"
 
 namespace fovea::bench {

@@ -1,13 +1,13 @@
 #include "cases.h"
 
 #include <fovea/core/random.h>
-#include <fovea/data/synthetic.h>
-#include <fovea/data/uploader.h>
+#include <fovea/data/image/uploader.h>
+#include <fovea/data/sets/synthetic.h>
+#include <fovea/models/backbones/resnet.h>
 #include <fovea/models/eval/knn.h>
-#include <fovea/models/memory.h>
-#include <fovea/models/resnet.h>
-#include <fovea/nn/ema.h>
-#include <fovea/nn/optim.h>
+#include <fovea/models/parts/memory.h>
+#include <fovea/nn/train/ema.h>
+#include <fovea/nn/train/optim.h>
 
 namespace fovea::bench {
 

@@ -2,8 +2,8 @@
 
 #include <cuda_runtime.h>
 
+#include <fovea/kernels/base/cuda_check.h>
 #include <fovea/kernels/context.h>
-#include <fovea/kernels/cuda_check.h>
 
 namespace fovea::bench {
 

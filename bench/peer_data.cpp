@@ -7,7 +7,7 @@
 #include "peer.h"
 
 #include <fovea/core/random.h>
-#include <fovea/data/views.h>
+#include <fovea/data/image/views.h>
 
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_STATIC

@@ -9,10 +9,10 @@
 #include <fovea/core/autocast.h>
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/random.h>
-#include <fovea/losses/nt_xent.h>
-#include <fovea/models/heads.h>
-#include <fovea/models/resnet.h>
-#include <fovea/nn/optim.h>
+#include <fovea/losses/contrastive/nt_xent.h>
+#include <fovea/models/backbones/resnet.h>
+#include <fovea/models/parts/heads.h>
+#include <fovea/nn/train/optim.h>
 
 namespace fovea::bench {
 

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "support/op_cases.h"
+#include "support/op_rows.h"
 
 #include <fovea/kernels/conv.h>
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <fovea/core/caching_allocator.h>
-#include <fovea/kernels/cuda_check.h>
 #include <fovea/kernels/device_scratch.h>
 
 // No events: a device has one compute stream, so whoever gets a freed block is behind its last user.

@@ -8,7 +8,7 @@
 #include <fovea/core/tensor.h>
 #include <fovea/kernels/context.h>
 #include <fovea/kernels/copy.h>
-#include <fovea/kernels/graph.h>
+#include <fovea/kernels/cuda_graph.h>
 
 namespace fovea {
 

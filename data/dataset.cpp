@@ -5,11 +5,11 @@
 #include <numeric>
 
 #include <fovea/core/check.h>
-#include <fovea/data/cifar.h>
-#include <fovea/data/fashion_mnist.h>
-#include <fovea/data/image_folder.h>
-#include <fovea/data/memory_dataset.h>
-#include <fovea/data/synthetic.h>
+#include <fovea/data/sets/cifar.h>
+#include <fovea/data/sets/fashion_mnist.h>
+#include <fovea/data/sets/image_folder.h>
+#include <fovea/data/sets/memory_dataset.h>
+#include <fovea/data/sets/synthetic.h>
 
 namespace fovea::data {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <fovea/data/source.h>
+#include <fovea/data/image/source.h>
 
 namespace fovea::data {
 

@@ -1,8 +1,8 @@
 #include <iostream>
 
 #include <fovea/core/random.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/optim.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/train/optim.h>
 
 using namespace fovea;
 

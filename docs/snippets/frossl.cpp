@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include <fovea/core/ops.h>
-#include <fovea/models/encoder.h>
+#include <fovea/models/parts/encoder.h>
 
 #include "common/training.h"
 

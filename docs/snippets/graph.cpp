@@ -1,7 +1,7 @@
 #include <iostream>
 
-#include <fovea/core/graph.h>
 #include <fovea/core/ops.h>
+#include <fovea/core/print_graph.h>
 
 using namespace fovea;
 

@@ -1,9 +1,9 @@
 #include <cstdio>
 
-#include <fovea/data/loader.h>
-#include <fovea/losses/nt_xent.h>
-#include <fovea/models/simclr.h>
-#include <fovea/nn/optim.h>
+#include <fovea/data/image/loader.h>
+#include <fovea/losses/contrastive/nt_xent.h>
+#include <fovea/models/methods/contrastive/simclr.h>
+#include <fovea/nn/train/optim.h>
 
 using namespace fovea;
 

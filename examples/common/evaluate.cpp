@@ -2,7 +2,7 @@
 
 #include <fovea/core/autocast.h>
 #include <fovea/core/ops.h>
-#include <fovea/nn/monitors.h>
+#include <fovea/nn/train/monitors.h>
 
 namespace fovea::examples {
 

@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include <fovea/nn/linear.h>
-#include <fovea/nn/norm.h>
-#include <fovea/nn/optim.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/layers/norm.h>
+#include <fovea/nn/train/optim.h>
 
 namespace fovea::examples {
 

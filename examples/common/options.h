@@ -27,7 +27,7 @@ struct Options {
   float warmup = 0;        // share of the run over which the learning rate rises linearly
   std::string backbone = "resnet18";
   int width = 64;                // channels of the backbone's first stage
-  std::string views = "simclr";  // whose augmentations (data/views.h)
+  std::string views = "simclr";  // whose augmentations (data/image/views.h)
   float strength = 1;            // factor on their colour jitter
   float min_scale = 0;           // smallest global crop, as a share of the image's area; 0: theirs
   float local_scale = 0;         // largest local crop of multi-crop views; 0: theirs

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <fovea/data/image.h>
+#include <fovea/data/image/image.h>
 
 #include "common/chart.h"
 

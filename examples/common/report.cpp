@@ -8,7 +8,7 @@
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 #include <fovea/kernels/context.h>
-#include <fovea/nn/torch_state.h>
+#include <fovea/nn/io/torch_state.h>
 
 #include "common/collapse.h"
 #include "common/folder.h"

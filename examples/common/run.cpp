@@ -11,13 +11,13 @@
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
-#include <fovea/data/uploader.h>
+#include <fovea/data/image/uploader.h>
 #include <fovea/kernels/context.h>
-#include <fovea/nn/checkpoint.h>
-#include <fovea/nn/monitors.h>
-#include <fovea/nn/recompute.h>
-#include <fovea/nn/schedule.h>
-#include <fovea/nn/torch_state.h>
+#include <fovea/nn/io/checkpoint.h>
+#include <fovea/nn/io/torch_state.h>
+#include <fovea/nn/train/monitors.h>
+#include <fovea/nn/train/recompute.h>
+#include <fovea/nn/train/schedule.h>
 
 #include "common/collapse.h"
 #include "common/folder.h"

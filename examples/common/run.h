@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include <fovea/data/loader.h>
-#include <fovea/models/backbone.h>
+#include <fovea/data/image/loader.h>
+#include <fovea/models/backbones/backbone.h>
 #include <fovea/nn/module.h>
-#include <fovea/nn/optim.h>
+#include <fovea/nn/train/optim.h>
 
 #include "common/evaluate.h"
 #include "common/options.h"
@@ -38,7 +38,7 @@ class Run {
   explicit Run(Context context) : logging(context.logging), context_(std::move(context)) {}
 
   // backbone(x): what the head of the method takes, [rows of x, features()], of images that a gradient is wanted for;
-  // by --micro-batch images at a time (nn/recompute.h). The probe of --online-probe learns from it.
+  // by --micro-batch images at a time (nn/train/recompute.h). The probe of --online-probe learns from it.
   Tensor features(models::Backbone& backbone, const Tensor& x);
   // backbone.feature_map(x) in the same way, [rows of x, h, w, features()].
   Tensor feature_map(models::Backbone& backbone, const Tensor& x);

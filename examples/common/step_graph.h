@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include <fovea/data/loader.h>
-#include <fovea/nn/in_place.h>
+#include <fovea/data/image/loader.h>
+#include <fovea/nn/train/in_place.h>
 
 namespace fovea::examples {
 

@@ -4,7 +4,7 @@
 
 #include <fovea/core/check.h>
 #include <fovea/core/random.h>
-#include <fovea/models/resnet.h>
+#include <fovea/models/backbones/resnet.h>
 
 namespace fovea::examples {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include <fovea/models/backbone.h>
+#include <fovea/models/backbones/backbone.h>
 
 #include "common/run.h"
 

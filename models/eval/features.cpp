@@ -5,7 +5,7 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
-#include <fovea/data/uploader.h>
+#include <fovea/data/image/uploader.h>
 
 namespace fovea::models {
 

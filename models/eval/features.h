@@ -4,7 +4,7 @@
 
 #include <fovea/core/tensor.h>
 #include <fovea/data/dataset.h>
-#include <fovea/data/views.h>
+#include <fovea/data/image/views.h>
 #include <fovea/nn/module.h>
 
 namespace fovea::models {

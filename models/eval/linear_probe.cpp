@@ -8,9 +8,9 @@
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
 #include <fovea/kernels/context.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/optim.h>
-#include <fovea/nn/schedule.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/train/optim.h>
+#include <fovea/nn/train/schedule.h>
 
 namespace fovea::models {
 

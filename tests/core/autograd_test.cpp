@@ -1,6 +1,6 @@
 #include <fovea/core/autograd.h>
-#include <fovea/core/graph.h>
 #include <fovea/core/ops/arith.h>
+#include <fovea/core/print_graph.h>
 
 #include <memory>
 #include <sstream>

@@ -4,10 +4,10 @@
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/ops.h>
 #include <fovea/core/random.h>
-#include <fovea/nn/checkpoint.h>
-#include <fovea/nn/in_place.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/optim.h>
+#include <fovea/nn/io/checkpoint.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/train/in_place.h>
+#include <fovea/nn/train/optim.h>
 
 #include "support/catch.h"
 #include "support/files.h"

@@ -1,5 +1,5 @@
 #include "support/catch.h"
-#include "support/method_cases.h"
+#include "support/method_rows.h"
 
 using namespace fovea;
 using namespace fovea::testing;

@@ -1,10 +1,10 @@
 #include <fovea/core/allocator.h>
-#include <fovea/models/resnet.h>
-#include <fovea/nn/checkpoint.h>
-#include <fovea/nn/ema.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/norm.h>
-#include <fovea/nn/optim.h>
+#include <fovea/models/backbones/resnet.h>
+#include <fovea/nn/io/checkpoint.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/layers/norm.h>
+#include <fovea/nn/train/ema.h>
+#include <fovea/nn/train/optim.h>
 
 #include "support/catch.h"
 #include "support/files.h"

@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "support/catch.h"
-#include "support/op_cases.h"
+#include "support/op_rows.h"
 
 using namespace fovea;
 using namespace fovea::testing;

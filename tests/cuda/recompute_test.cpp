@@ -1,14 +1,14 @@
-#include <fovea/nn/recompute.h>
+#include <fovea/nn/train/recompute.h>
 
 #include <fovea/core/cuda_graph.h>
 #include <fovea/core/random.h>
-#include <fovea/nn/activation.h>
 #include <fovea/nn/layer.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/norm.h>
+#include <fovea/nn/layers/activation.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/layers/norm.h>
 
 #include "support/catch.h"
-#include "support/op_cases.h"
+#include "support/op_rows.h"
 
 using namespace fovea;
 using fovea::testing::relative_error;

@@ -1,5 +1,5 @@
 #include <fovea/core/ops.h>
-#include <fovea/data/uploader.h>
+#include <fovea/data/image/uploader.h>
 
 #include "support/catch.h"
 

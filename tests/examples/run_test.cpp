@@ -6,10 +6,10 @@
 
 #include <fovea/core/ops.h>
 #include <fovea/core/safetensors.h>
-#include <fovea/losses/nt_xent.h>
-#include <fovea/nn/checkpoint.h>
-#include <fovea/nn/linear.h>
-#include <fovea/nn/norm.h>
+#include <fovea/losses/contrastive/nt_xent.h>
+#include <fovea/nn/io/checkpoint.h>
+#include <fovea/nn/layers/linear.h>
+#include <fovea/nn/layers/norm.h>
 
 #include "common/folder.h"
 #include "common/online_probe.h"

@@ -1,5 +1,5 @@
 #include <fovea/kernels/attention.h>
-#include <fovea/kernels/attention_strips.h>
+#include <fovea/kernels/attention/attention_isa.h>
 #include <fovea/kernels/scratch.h>
 #include <cmath>
 #include <type_traits>

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <fovea/kernels/conv_winograd.h>
+#include <fovea/kernels/conv/conv_winograd.h>
 #include <fovea/kernels/scratch.h>
 
 #include "support/catch.h"

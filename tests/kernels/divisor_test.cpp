@@ -1,4 +1,4 @@
-#include <fovea/kernels/divisor.h>
+#include <fovea/kernels/base/divisor.h>
 
 #include <initializer_list>
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <fovea/kernels/image_loops.h>
+#include <fovea/kernels/image/image_isa.h>
 #include <fovea/kernels/random.h>
 
 #include "support/catch.h"

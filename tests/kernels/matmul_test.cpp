@@ -1,6 +1,6 @@
+#include <fovea/kernels/base/matmul_tile_isa.h>
 #include <fovea/kernels/copy.h>
 #include <fovea/kernels/matmul.h>
-#include <fovea/kernels/matmul_tile.h>
 #include <fovea/kernels/random.h>
 #include <cmath>
 #include <type_traits>

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include <fovea/kernels/norm_layer_rows.h>
-#include <fovea/kernels/norm_rows.h>
-#include <fovea/kernels/stream.h>
+#include <fovea/kernels/base/stores.h>
+#include <fovea/kernels/norm/norm_isa.h>
+#include <fovea/kernels/norm/norm_layer_isa.h>
 
 #include "support/catch.h"
 #include "support/numbers.h"

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include <fovea/kernels/optim_loops.h>
+#include <fovea/kernels/optim/optim_isa.h>
 
 #include "support/catch.h"
 #include "support/numbers.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include <fovea/kernels/pool_rows.h>
+#include <fovea/kernels/pool/pool_isa.h>
 
 #include "support/catch.h"
 #include "support/numbers.h"

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <fovea/kernels/resize_rows.h>
+#include <fovea/kernels/image/resize_isa.h>
 
 #include "support/catch.h"
 #include "support/numbers.h"

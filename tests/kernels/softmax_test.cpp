@@ -1,5 +1,5 @@
+#include <fovea/kernels/base/softmax_isa.h>
 #include <fovea/kernels/softmax.h>
-#include <fovea/kernels/softmax_rows.h>
 #include <cmath>
 #include <limits>
 #include <type_traits>

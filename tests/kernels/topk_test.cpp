@@ -1,6 +1,6 @@
 #include <fovea/kernels/scratch.h>
+#include <fovea/kernels/similarity/topk_isa.h>
 #include <fovea/kernels/topk.h>
-#include <fovea/kernels/topk_scan.h>
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include <fovea/core/ops.h>
-#include <fovea/nn/conv.h>
-#include <fovea/nn/linear.h>
+#include <fovea/nn/layers/conv.h>
+#include <fovea/nn/layers/linear.h>
 
 #include "support/catch.h"
 

@@ -6,7 +6,7 @@
 #include <fovea/core/safetensors.h>
 
 #include "support/files.h"
-#include "support/op_cases.h"
+#include "support/op_rows.h"
 
 namespace fovea::testing {
 

@@ -2,7 +2,7 @@
 //
 // Neighbouring threads take neighbouring rows. A warp then reads 32 rows of A a whole row apart, 32 sectors of which it
 // uses 4 bytes each, and writes C the same way.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "steps.h"
 

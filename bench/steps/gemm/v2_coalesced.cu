@@ -2,7 +2,7 @@
 //
 // The same work, but a warp reads 32 neighbours of B, four full sectors, one element of A for all, and writes 32
 // neighbours of C. Every element is still read from memory m or n times.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "steps.h"
 

@@ -3,7 +3,7 @@
 // A block of 32 x 32 threads makes a 32 x 32 tile of C. It reads a tile of A and one of B once, and each value serves
 // 32 threads: global memory is read k / 32 times less. But every multiply-add now reads two values from shared memory,
 // which gives a multiprocessor 32 of them a clock where it could multiply 128.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "steps.h"
 

@@ -3,7 +3,7 @@
 // For each k it reads 8 values of A and 8 of B from shared memory and multiplies them with each other: 64 multiply-adds
 // for 16 values instead of 1 for 2. A block of 256 threads makes 128 x 128. Reads are still single words, the tile of A
 // is written across the banks, and everybody waits while the next tiles come.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "steps.h"
 

@@ -1,13 +1,13 @@
 // Step 6: tensor cores. bf16 operands, sums in f32.
 //
 // A warp multiplies 16 x 16 by 16 x 8 in one instruction, 2048 multiply-adds, and keeps 64 x 32 of C. ldmatrix brings
-// the fragments (their layout is drawn in kernels/mma.cuh) from tiles whose 16-byte chunks are permuted by row, B
+// the fragments (their layout is drawn in kernels/base/mma.cuh) from tiles whose 16-byte chunks are permuted by row, B
 // turned on the way. Two buffers.
 //
-// kernels/matmul_mma.cu goes on from here: four buffers, larger warp tiles, whole rows on the way out, edges,
-// transposed operands and splits of k. kernels/matmul_hopper.cu leaves the copies and the fragments to the hardware.
-#include <fovea/kernels/cuda_utils.cuh>
-#include <fovea/kernels/mma.cuh>
+// kernels/matmul/matmul_mma.cu goes on from here: four buffers, larger warp tiles, whole rows on the way out, edges,
+// transposed operands and splits of k. kernels/matmul/matmul_hopper.cu leaves the copies and the fragments to the hardware.
+#include <fovea/kernels/base/cuda_utils.cuh>
+#include <fovea/kernels/base/mma.cuh>
 
 #include "steps.h"
 

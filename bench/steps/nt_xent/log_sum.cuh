@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 namespace fovea::steps {
 

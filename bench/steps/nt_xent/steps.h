@@ -6,7 +6,7 @@
 
 // How NT-Xent loses its matrix. Every step computes the log-sums of its softmaxes, lse[i] = log of the sum over j != i
 // of exp(u_i u_j / temperature), for rows u [n, dim] of length 1; the loss and its backward follow from them.
-// docs/kernels.md walks through the steps, and kernels/contrast.cu is where they lead.
+// docs/kernels.md walks through the steps, and kernels/similarity/contrastive.cu is where they lead.
 namespace fovea::steps {
 
 using kernels::Cuda;

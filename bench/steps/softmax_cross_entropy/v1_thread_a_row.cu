@@ -2,7 +2,7 @@
 //
 // Neighbouring threads read logits a whole row apart: every read of a warp takes 32 sectors for 32 numbers, and the row
 // is read four times.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "softmax_cross_entropy/steps.h"
 

@@ -2,7 +2,7 @@
 // written, a loss that looks one of its numbers up, a backward that reads it again.
 //
 // Memory: x three times (maximum, sum, softmax), the probabilities written and read, dx written.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "softmax_cross_entropy/steps.h"
 

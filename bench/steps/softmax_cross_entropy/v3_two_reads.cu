@@ -2,7 +2,7 @@
 // probabilities again as exp(x - lse).
 //
 // Memory: x twice forward, once backward, and dx.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "softmax_cross_entropy/backward.cuh"
 #include "softmax_cross_entropy/steps.h"

@@ -3,7 +3,7 @@
 //
 // Memory: x once forward, once backward, and dx: the minimum. What is left to the library's kernel: 16 bytes at a time,
 // several reads under way, rows too short for a block, rows that start anywhere.
-#include <fovea/kernels/cuda_utils.cuh>
+#include <fovea/kernels/base/cuda_utils.cuh>
 
 #include "softmax_cross_entropy/backward.cuh"
 #include "softmax_cross_entropy/steps.h"

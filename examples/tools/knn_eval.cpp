@@ -1,0 +1,45 @@
+// How well the frozen features of a saved backbone tell classes apart: weighted k-NN (Wu et al., 2018) and a linear
+// probe, beside the raw pixels.
+//
+//   bin/knn_eval --weights runs/last/backbone.safetensors --data fashion-mnist --limit 10000 --width 16
+//
+// The weights have torchvision's names and layouts: those that a run of simclr leaves, or torchvision's own without the
+// classifier, saved as safetensors. --limit, --backbone and --width are those of the run.
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+
+#include <fovea/nn/io/torch_state.h>
+
+#include "common/training.h"
+
+using namespace fovea;
+
+int main(int argc, char** argv) {
+  const examples::About about{
+      "knn_eval", "k-NN and linear evaluation",
+      "Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018)",
+      /*trains=*/false};
+  std::string weights = "runs/last/backbone.safetensors";
+  int k = 200;
+  float temperature = 0.1f;
+  const std::vector<examples::Flag> flags = {{"--weights", "safetensors file of the backbone", &weights},
+                                             {"--k", "neighbours that vote", &k, 1, 1e6},
+                                             {"--temperature", "of the votes' weights", &temperature, 1e-3, 100}};
+
+  return examples::run(argc, argv, about, {}, flags, [&](const examples::Options& options) {
+    data::Split split = examples::open_data(options);
+    models::Backbone backbone = examples::make_backbone(options, split.train->image_size());
+    nn::load_weights(weights, backbone);
+    backbone.to(options.device);
+    examples::Evaluator evaluator(options, backbone, [&](const Tensor& x) { return backbone(x); }, split,
+                                  {.k = k, .temperature = temperature});
+    evaluator.extract();
+    models::ProbeResult linear = evaluator.linear();
+    examples::Evaluator::Pixels pixels = evaluator.pixels();
+    std::cout << "bank " << split.train->size() << " images, queries " << split.test->size()
+              << ", k = " << std::min<int64_t>(k, split.train->size()) << ", T = " << temperature << std::fixed
+              << std::setprecision(4) << "\nk-NN top-1    " << evaluator.knn() << "   raw pixels " << pixels.knn << "\n"
+              << "linear top-1  " << linear.last << "   raw pixels " << pixels.linear.last << "\n";
+  });
+}

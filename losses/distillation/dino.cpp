@@ -1,0 +1,38 @@
+#include <fovea/losses/distillation/dino.h>
+
+#include <fovea/core/autograd.h>
+#include <fovea/core/check.h>
+#include <fovea/losses/shared/cross_view.h>
+#include <fovea/losses/shared/full_precision.h>
+
+namespace fovea::losses {
+
+Dino::Dino(int64_t outputs, const DinoOptions& options) : centre(Tensor::zeros({outputs})), options_(options) {
+  check(options.student_temperature > 0 && options.centre_momentum >= 0 && options.centre_momentum <= 1,
+        "Dino: want a student temperature above 0 and a centre momentum in [0, 1], got {} and {}",
+        options.student_temperature, options.centre_momentum);
+}
+
+Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t views, double teacher_temperature) {
+  check(teacher.rank() == 2 && teacher.size(0) > 0 && teacher.size(1) == centre.value.size(0),
+        "Dino: want the teacher's logits [T N, {}], got {}", centre.value.size(0), teacher.shape());
+  check(teacher_temperature > 0, "Dino: want a teacher temperature above 0, got {}", teacher_temperature);
+  Tensor targets;
+  {
+    NoGrad no_grad;
+    const Tensor logits = full_precision(teacher.detach());
+    targets = softmax((logits - centre.value.to(logits.dtype())) / teacher_temperature);
+    if (training()) {  // the targets are made, so nothing reads the old centre any more
+      mul_(centre.value, options_.centre_momentum);
+      add_(centre.value, mean(logits, {0}).to(centre.value.dtype()), 1 - options_.centre_momentum);
+    }
+  }
+  return cross_view(full_precision(student) / options_.student_temperature, targets, views);
+}
+
+std::string Dino::describe() const {
+  return fmt::format("Dino(outputs={}, student_temperature={}, centre_momentum={})", centre.value.size(0),
+                     options_.student_temperature, options_.centre_momentum);
+}
+
+}  // namespace fovea::losses

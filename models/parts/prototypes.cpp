@@ -1,0 +1,36 @@
+#include <fovea/models/parts/prototypes.h>
+
+#include <fovea/core/autocast.h>
+#include <fovea/core/autograd.h>
+#include <fovea/core/check.h>
+#include <fovea/nn/layers/linear.h>
+
+namespace fovea::models {
+
+Prototypes::Prototypes(int64_t in, int64_t count, Generator& generator)
+    : weight(nn::Linear({.in = in, .out = count, .bias = false}, generator).weight) {
+  normalize_();
+}
+
+void Prototypes::normalize_() {
+  NoGrad no_grad;
+  weight.value.copy_(normalize(weight.value));
+}
+
+Tensor Prototypes::operator()(const Tensor& z) {
+  Autocast full(false);
+  return linear(z.to(weight.value.dtype()), weight);
+}
+
+std::string Prototypes::describe() const {
+  return fmt::format("Prototypes(in={}, count={})", weight.value.size(1), weight.value.size(0));
+}
+
+CosineLinear::CosineLinear(int64_t in, int64_t out, Generator& generator)
+    : weight(nn::Linear({.in = in, .out = out, .bias = false}, generator).weight) {}
+
+std::string CosineLinear::describe() const {
+  return fmt::format("CosineLinear(in={}, out={})", weight.value.size(1), weight.value.size(0));
+}
+
+}  // namespace fovea::models
