@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fovea/core/check.h>
 #include <fovea/core/cuda_graph.h>
@@ -9,9 +10,17 @@
 
 namespace fovea {
 
+static thread_local Generator* used = nullptr;
+
 Generator& default_generator() {
   static Generator generator;
-  return generator;
+  return used ? *used : generator;
+}
+
+UseGenerator::UseGenerator(Generator& generator) : previous_(std::exchange(used, &generator)) {}
+
+UseGenerator::~UseGenerator() {
+  used = previous_;
 }
 
 kernels::RandomState Generator::draw(int64_t n, Device device) {

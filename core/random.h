@@ -28,9 +28,21 @@ class Generator {
   uint64_t seed_, offset_;
 };
 
-// The generator that layers and examples use when they are given none.
+// The generator that layers and ops use when they are given none: one for the process, or what UseGenerator says.
 Generator& default_generator();
 void manual_seed(uint64_t seed);
+
+// While one of these is alive, default_generator() is `generator` on this thread: a program's own stays where it is.
+class UseGenerator {
+ public:
+  explicit UseGenerator(Generator& generator);
+  ~UseGenerator();
+  UseGenerator(const UseGenerator&) = delete;
+  UseGenerator& operator=(const UseGenerator&) = delete;
+
+ private:
+  Generator* previous_;
+};
 
 Tensor randn(Shape shape, Generator& generator = default_generator(), Device device = Device::cpu());
 Tensor rand(Shape shape, Generator& generator = default_generator(),

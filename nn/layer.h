@@ -27,6 +27,7 @@ class Layer {
   Layer& operator=(Layer&&) = default;
   Tensor operator()(const Tensor& x) { return call_(*self_, x); }
   Module& module() { return *self_; }
+  const Module& module() const { return *self_; }
 
  private:
   std::unique_ptr<Module> self_;

@@ -1,26 +1,24 @@
 #include "support/method_rows.h"
 
+#include <algorithm>
+
 #include <fovea/models/backbones/resnet.h>
 #include <fovea/nn/io/torch_state.h>
 
 namespace fovea::testing {
 
-std::vector<MethodCase> contrastive_methods();
-std::vector<MethodCase> decorrelation_methods();
-std::vector<MethodCase> linalg_methods();
-std::vector<MethodCase> multi_crop_methods();
-std::vector<MethodCase> queues_methods();
-std::vector<MethodCase> siamese_methods();
+static std::vector<MethodRow>& rows() {
+  static std::vector<MethodRow> all;
+  return all;
+}
 
-const std::vector<MethodCase>& method_cases() {
-  static const std::vector<MethodCase> cases = [] {
-    std::vector<MethodCase> all;
-    for (auto family : {contrastive_methods, linalg_methods, multi_crop_methods, queues_methods, siamese_methods,
-                        decorrelation_methods})
-      for (MethodCase& row : family()) all.push_back(std::move(row));
-    return all;
-  }();
-  return cases;
+AddMethodRow::AddMethodRow(MethodRow row) {
+  auto after = std::find_if(rows().begin(), rows().end(), [&](const MethodRow& r) { return r.name > row.name; });
+  rows().insert(after, std::move(row));
+}
+
+const std::vector<MethodRow>& method_rows() {
+  return rows();
 }
 
 models::Backbone tiny_backbone() {
@@ -29,11 +27,11 @@ models::Backbone tiny_backbone() {
 
 namespace {
 
-Method started(const MethodCase& row, const Fixture& torch, Device device) {
+std::unique_ptr<models::Method> started(const MethodRow& row, const Fixture& torch, Device device) {
   manual_seed(1);
-  Method method = row.make();
-  nn::load_torch_state(*method.model, torch.part("state"));
-  method.model->to(device);
+  std::unique_ptr<models::Method> method = row.make();
+  nn::load_torch_state(*method, torch.part("state"));
+  method->to(device);
   return method;
 }
 
@@ -46,33 +44,37 @@ Tensor entry(const Tensor& t, int64_t number) {
 
 data::Batch batch_of(const Fixture& torch, int64_t number, Device device) {
   data::Batch batch;
-  batch.labels = entry(torch["labels"], number).to(device);
   batch.index = entry(torch["index"], number).to(device);
-  if (torch.has("places")) batch.places = entry(torch["places"], number).to(device);
-  for (const auto& [name, images] : torch.part("group")) {
-    batch.groups.push_back(((entry(images, number).to(Dtype::f32) / 255 - 0.5) / 0.25).to(device));
-    for (int64_t at = 0; at < batch.groups.back().size(0); at += batch.size())
-      batch.views.push_back(batch.groups.back().slice(at, at + batch.size()));
-  }
+  batch.set("labels", entry(torch["labels"], number).to(device));
+  if (torch.has("places")) batch.set("places", entry(torch["places"], number).to(device));
+  int64_t group = 0;
+  for (const auto& [name, images] : torch.part("group"))
+    batch.set("views." + std::to_string(group++),
+              ((entry(images, number).to(Dtype::f32) / 255 - 0.5) / 0.25).to(device));
   return batch;
 }
 
 }  // namespace
 
-MethodRun::MethodRun(const MethodCase& row, Device device)
+MethodRun::MethodRun(const MethodRow& row, Device device)
     : method(started(row, Fixture(row.name + "_steps"), device)),
-      optimizer(nn::decay_groups(*method.model, {.weight_decay = 5e-4}), {.lr = row.lr, .momentum = 0.9}),
+      optimizer(nn::decay_groups(*method, {.weight_decay = 5e-4}), {.lr = row.lr, .momentum = 0.9}),
+      row_(row),
       torch_(row.name + "_steps"),
       device_(device) {
-  if (!method.teacher) return;
-  optimizer.set_teacher(*method.teacher, method.student);
-  optimizer.set_teacher_momentum(method.momentum);
+  for (const models::Follows& teacher : method->teachers()) optimizer.set_teacher(*teacher.module, teacher.student);
 }
 
 double MethodRun::step() {
+  constexpr int64_t kLong = int64_t(1) << 40;  // momenta that rise over a run stay where they start
+  const models::Position at{steps, kLong, 0};
+  if (row_.before) row_.before(*method, steps);
+  method->before_step(at);
+  for (const models::Follows& teacher : method->teachers()) optimizer.set_teacher_momentum(teacher.momentum(at));
   optimizer.zero_grad();
-  method.model->train();
-  Tensor loss = method.loss(batch_of(torch_, steps % 2, device_), steps);
+  method->train();
+  models::Step step({.position = at});
+  Tensor loss = method->loss(batch_of(torch_, steps % 2, device_), step);
   loss.backward();
   optimizer.step();
   ++steps;

@@ -5,36 +5,30 @@
 #include <string>
 #include <vector>
 
-#include <fovea/data/image/loader.h>
-#include <fovea/models/backbones/backbone.h>
-#include <fovea/nn/module.h>
+#include <fovea/models/methods/method.h>
 #include <fovea/nn/train/optim.h>
 
 #include "support/fixture.h"
 
 // The method table: one row serves ten steps beside PyTorch, resuming to the bit, the teacher's lack of gradients, and
-// two steps on a device beside the CPU.
+// two steps on a device beside the CPU, all of the type that the method's program trains.
 namespace fovea::testing {
 
-// A tiny instance of a method, and what its example does in a step.
-struct Method {
-  std::shared_ptr<nn::Module> model;
-  std::function<Tensor(const data::Batch& batch, int64_t step)> loss;
-  // A part of the model that follows the parameters whose names are `student` and its own.
-  nn::Module* teacher = nullptr;
-  std::string student = "";
-  double momentum = 0.9;
-};
-
-struct MethodCase {
-  std::string name;  // tests/fixtures/<name>_steps.safetensors, made by <name>_steps.py
-  std::function<Method()> make;
+struct MethodRow {
+  std::string name;                                       // tests/fixtures/<name>_steps.safetensors, made by <name>_steps.py
+  std::function<std::unique_ptr<models::Method>()> make;  // a tiny instance
   double lr = 0.005;
   double tolerance = 1e-4;  // relative, of each of the ten losses
+  // What the fixture does otherwise than a run: called before each step.
+  std::function<void(models::Method& method, int64_t step)> before = {};
 };
 
-// Every row. Each family lives in method_cases_<family>.cpp and is listed in method_cases.cpp.
-const std::vector<MethodCase>& method_cases();
+// A row adds itself: `static const AddMethodRow row({"byol", ...});` in method_rows/byol.cpp.
+struct AddMethodRow {
+  explicit AddMethodRow(MethodRow row);
+};
+// Every row, by name.
+const std::vector<MethodRow>& method_rows();
 
 // method_steps.py's backbone(): a ResNet with one block a stage, width 2 and the CIFAR stem; 16 features.
 models::Backbone tiny_backbone();
@@ -44,15 +38,16 @@ models::Backbone tiny_backbone();
 class MethodRun {
  public:
   // Starts from the fixture's state.
-  explicit MethodRun(const MethodCase& method, Device device = Device::cpu());
+  explicit MethodRun(const MethodRow& row, Device device = Device::cpu());
   // Trains a step and returns its loss.
   double step();
 
-  Method method;
+  std::unique_ptr<models::Method> method;
   nn::Sgd optimizer;
   int64_t steps = 0;
 
  private:
+  const MethodRow& row_;
   Fixture torch_;
   Device device_;
 };
