@@ -9,7 +9,7 @@
 
 namespace fovea::models {
 
-class Page;
+struct Page;
 
 // A part of a method that no gradient reaches and that follows others: after each step of the optimiser
 // theta' = m theta' + (1 - m) theta for every parameter theta' of `module` and the parameter theta whose name in the
