@@ -17,7 +17,6 @@
 #include <fovea/models/training/checkpointer.h>
 #include <fovea/models/training/folder.h>
 
-
 namespace fovea::examples {
 
 namespace {
@@ -110,14 +109,15 @@ std::vector<Flag> training_flags(Options& o) {
       {"--micro-batch",
        "images that pass through the network at once, to save memory (0: all); batch norm sees these alone",
        &o.fit.micro_batch, 0, kMany},
-      {"--online-probe", "train a linear classifier beside the method, without a gradient into it", &o.fit.online_probe},
-      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.fit.few_labels, 0,
-       kMany},
+      {"--online-probe", "train a linear classifier beside the method, without a gradient into it",
+       &o.fit.online_probe},
+      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.fit.few_labels,
+       0, kMany},
       {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.fit.cuda_graph, 0, 0, false},
       {"--clip", "largest norm of the gradients (0: no limit)", &o.fit.clip, 0, 1e9},
       {"--out", "the run's folder", &o.fit.out, 0, 0, false},
-      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0, kMany,
-       false},
+      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0,
+       kMany, false},
       {"--log-every", "steps between log lines", &o.fit.log_every, 1, kMany, false},
       {"--checkpoint-every", "steps between checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0, kMany, false},
   };
@@ -233,8 +233,10 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     options.fit.out = folder;
     for (const Flag& flag : all) check_range(flag);
   }
-  if (about.trains && !options.fit.resume && app.get_option("--lr")->count() == 0) options.fit.lr *= float(options.fit.batch) / 256;
-  if (options.fit.cuda_graph && options.fit.online_probe) usage("--cuda-graph: want no --online-probe, which reads every step");
+  if (about.trains && !options.fit.resume && app.get_option("--lr")->count() == 0)
+    options.fit.lr *= float(options.fit.batch) / 256;
+  if (options.fit.cuda_graph && options.fit.online_probe)
+    usage("--cuda-graph: want no --online-probe, which reads every step");
   if (options.fit.out.empty()) usage("--out: want a folder");
   if (device == "cuda")
     options.fit.device = Device::cuda();

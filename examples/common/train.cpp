@@ -68,14 +68,13 @@ int train(int argc, char** argv, const Program& program,
   return run(argc, argv, program.about, program.defaults, program.flags, [&](const Options& options) {
     const auto& names = models::optimizer_names();
     if (std::find(names.begin(), names.end(), options.fit.optimizer) == names.end())
-      throw UsageError(fmt::format("--optimizer: want sgd, lars, lars-lightly, adam or adamw, got {}",
-                                   options.fit.optimizer));
+      throw UsageError(
+          fmt::format("--optimizer: want sgd, lars, lars-lightly, adam or adamw, got {}", options.fit.optimizer));
     Setup setup(options, open_data(options));
     const data::Views views = program.views(options, setup.split().train->image_size());
     make_and_fit(setup, [&](models::Method& method) {
       models::FitOptions fit = options.fit;
-      if (nn::Module* kept = method.kept())
-        fit.network = fmt::format("{}, width {}", kept->describe(), options.width);
+      if (nn::Module* kept = method.kept()) fit.network = fmt::format("{}, width {}", kept->describe(), options.width);
       models::fit(method, {setup.split(), views}, setup.generator(), fit);
     });
   });

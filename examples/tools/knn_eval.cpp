@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
     nn::load_weights(weights, backbone);
     backbone.to(options.fit.device);
     models::Evaluator evaluator(options.fit, backbone, [&](const Tensor& x) { return backbone(x); }, split,
-                                  {.k = k, .temperature = temperature});
+                                {.k = k, .temperature = temperature});
     evaluator.extract();
     models::ProbeResult linear = evaluator.linear();
     models::Evaluator::Pixels pixels = evaluator.pixels();

@@ -26,8 +26,8 @@ bool Evaluations::is_best(const std::string& name, double value) const {
 }
 
 void Evaluations::between_steps(const Position& at) {
-  const bool asked = at.step % per_epoch_ == 0 && options_.eval_every > 0 &&
-                     at.step / per_epoch_ % options_.eval_every == 0;
+  const bool asked =
+      at.step % per_epoch_ == 0 && options_.eval_every > 0 && at.step / per_epoch_ % options_.eval_every == 0;
   if ((at.step == 0 || at.step == at.steps || asked) && !journal_.at(at.step, "knn_top1")) evaluate(at);
 }
 

@@ -56,7 +56,7 @@ std::optional<double> Evaluator::few_labels(int64_t per_class) const {
     std::vector<int64_t> their;
     for (int64_t i : which) their.push_back(labels[size_t(i)]);
     return Features{gather_rows(bank_.values, index).to(options_.device),
-                            Tensor::from<int64_t>({int64_t(which.size())}, their)};
+                    Tensor::from<int64_t>({int64_t(which.size())}, their)};
   };
   return knn_accuracy(rows(labelled), rows(asked), classes(), {.k = 10});
 }
@@ -68,7 +68,7 @@ double Evaluator::accuracy(OnlineProbe& probe) const {
 
 double Evaluator::knn(const Features& bank, const Features& queries) const {
   return knn_accuracy({bank.values.to(options_.device), bank.labels},
-                              {queries.values.to(options_.device), queries.labels}, classes(), knn_);
+                      {queries.values.to(options_.device), queries.labels}, classes(), knn_);
 }
 
 ProbeResult Evaluator::linear(const Features& bank, const Features& queries) const {
@@ -77,7 +77,7 @@ ProbeResult Evaluator::linear(const Features& bank, const Features& queries) con
 
 Evaluator::Pixels Evaluator::pixels() const {
   Features bank = pixels(split_.train, views_, extract_options()),
-                   queries = pixels(split_.test, views_, extract_options());
+           queries = pixels(split_.test, views_, extract_options());
   return {knn(bank, queries), linear(bank, queries)};
 }
 

@@ -9,8 +9,8 @@
 #include <fovea/models/eval/pca.h>
 #include <fovea/nn/module.h>
 
-#include <fovea/models/training/online_probe.h>
 #include <fovea/models/training/fit.h>
+#include <fovea/models/training/online_probe.h>
 
 namespace fovea::models {
 

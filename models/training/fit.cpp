@@ -124,10 +124,9 @@ class Run {
     while (!batch) batch = batches.next();  // between two epochs
     interval_.waiting += loader_.wait_seconds() - waited;
 
-    Step::Context context{
-        .position = at,
-        .logging = at.step == 0 || (at.step + 1) % options_.log_every == 0 || at.step + 1 == steps_,
-        .micro_batch = options_.micro_batch};
+    Step::Context context{.position = at,
+                          .logging = at.step == 0 || (at.step + 1) % options_.log_every == 0 || at.step + 1 == steps_,
+                          .micro_batch = options_.micro_batch};
     if (probe_) context.probe = [&](const Tensor& features) { probe_->learn(features, batch->labels()); };
     Step step(std::move(context));
     const double lr = learning_rate();
@@ -192,7 +191,8 @@ void fit(Method& method, const Images& images, Generator& generator, const FitOp
   method.to(options.device);
   std::optional<Evaluator> evaluator;
   if (auto* backbone = dynamic_cast<Backbone*>(method.kept()))
-    evaluator.emplace(options, method, [backbone](const Tensor& x) { return (*backbone)(x); }, images.split);
+    evaluator.emplace(
+        options, method, [backbone](const Tensor& x) { return (*backbone)(x); }, images.split);
   Run(method, loader, evaluator ? &*evaluator : nullptr, generator, options)();
   report(options, method, loader, evaluator ? &*evaluator : nullptr);
 }

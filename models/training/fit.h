@@ -17,27 +17,27 @@ namespace fovea::models {
 // How a run trains, what it measures, and where its files go.
 struct FitOptions {
   int epochs = 10;
-  int steps = 0;                   // train for N steps instead; 0: for the epochs
-  int batch = 256;                 // images a step
-  float lr = 0.06f;                // the peak: it rises over `warmup` and falls to 0 along a cosine, step by step
-  std::string optimizer = "sgd";   // make_optimizer()'s names
+  int steps = 0;                  // train for N steps instead; 0: for the epochs
+  int batch = 256;                // images a step
+  float lr = 0.06f;               // the peak: it rises over `warmup` and falls to 0 along a cosine, step by step
+  std::string optimizer = "sgd";  // make_optimizer()'s names
   float weight_decay = 5e-4f;
-  bool decay_all = false;          // weight decay for biases and norms too
-  float clip = 0;                  // largest norm of all gradients together; 0: no limit
-  float warmup = 0;                // share of the run over which the learning rate rises linearly
-  int micro_batch = 0;             // images that pass through the network at once; 0: all
-  bool online_probe = false;       // trains a linear classifier beside the method
-  int few_labels = 10;             // labelled images of each class for the choice of a checkpoint; 0: by RankMe alone
-  int workers = 2;                 // threads that load and augment images
-  int seed = 0;                    // of the order and the augmentations
+  bool decay_all = false;     // weight decay for biases and norms too
+  float clip = 0;             // largest norm of all gradients together; 0: no limit
+  float warmup = 0;           // share of the run over which the learning rate rises linearly
+  int micro_batch = 0;        // images that pass through the network at once; 0: all
+  bool online_probe = false;  // trains a linear classifier beside the method
+  int few_labels = 10;        // labelled images of each class for the choice of a checkpoint; 0: by RankMe alone
+  int workers = 2;            // threads that load and augment images
+  int seed = 0;               // of the order and the augmentations
   Device device = Device::cpu();
-  bool bf16 = false;               // matrix products and convolutions in bfloat16
-  bool cuda_graph = false;         // record the step and replay it
-  std::string out = "runs/last";   // the run's folder
-  bool resume = false;             // go on where the checkpoint in `out` stands
-  int eval_every = 1;              // epochs between two evaluations; 0: only before and after training
-  int log_every = 10;              // steps between two log lines
-  int checkpoint_every = 0;        // steps between two checkpoints; 0: one an epoch
+  bool bf16 = false;              // matrix products and convolutions in bfloat16
+  bool cuda_graph = false;        // record the step and replay it
+  std::string out = "runs/last";  // the run's folder
+  bool resume = false;            // go on where the checkpoint in `out` stands
+  int eval_every = 1;             // epochs between two evaluations; 0: only before and after training
+  int log_every = 10;             // steps between two log lines
+  int checkpoint_every = 0;       // steps between two checkpoints; 0: one an epoch
 
   // What files and report call the run. Empty ones are passed over, or taken from the method's describe().
   std::string method = {}, title = {}, paper = {};
@@ -48,7 +48,7 @@ struct FitOptions {
     std::string name, text;
     bool identity = true;  // a run cannot be resumed with another value
   };
-  std::vector<Setting> settings = {};    // shown in the report, kept in the checkpoint's metadata as "option.<name>"
+  std::vector<Setting> settings = {};     // shown in the report, kept in the checkpoint's metadata as "option.<name>"
   std::vector<Listener*> listeners = {};  // hear of the run after the log and the alarm
 };
 

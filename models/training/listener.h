@@ -18,7 +18,7 @@ std::optional<double> find(const Record& record, const std::string& name);
 
 // A step that was just done.
 struct StepDone {
-  Position at;  // with this step among those done
+  Position at;      // with this step among those done
   double loss = 0;  // of the last step whose loss was read: each on the CPU, those that are logged on a device
   double images_per_second = 0, seconds_left = 0;
   const Record* line = nullptr;  // what is logged of the step; null for most steps

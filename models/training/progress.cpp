@@ -40,8 +40,8 @@ void Progress::on_step(const StepDone& done) {
 void Progress::on_evaluation(const Record& record) {
   const auto epoch = find(record, "epoch"), knn = find(record, "knn_top1");
   if (!epoch || !knn) return;
-  line(fmt::format("{}: k-NN top-1 {:.4f}",
-                   *epoch == 0 ? "before training" : fmt::format("epoch {:.4g}", *epoch), *knn));
+  line(fmt::format("{}: k-NN top-1 {:.4f}", *epoch == 0 ? "before training" : fmt::format("epoch {:.4g}", *epoch),
+                   *knn));
 }
 
 void Progress::line(const std::string& text) {

@@ -10,8 +10,8 @@
 #include <fovea/core/allocator.h>
 #include <fovea/core/check.h>
 #include <fovea/core/ops.h>
-#include <fovea/kernels/context.h>
 #include <fovea/data/image/uploader.h>
+#include <fovea/kernels/context.h>
 #include <fovea/models/eval/pca.h>
 #include <fovea/models/training/alarm.h>
 #include <fovea/models/training/folder.h>
@@ -251,11 +251,12 @@ Section neighbours(const Evaluator& evaluator) {
                      .wrong = wrong});
     }
   }
-  return {"Nearest neighbours",
-          fmt::format("Left a test image, then the {} training images most similar to it. Outlined: another class. Over "
-                      "all test images {:.1f} % of these neighbours share the class.",
-                      k, 100 * double(same) / double(n * k)),
-          std::move(out)};
+  return {
+      "Nearest neighbours",
+      fmt::format("Left a test image, then the {} training images most similar to it. Outlined: another class. Over "
+                  "all test images {:.1f} % of these neighbours share the class.",
+                  k, 100 * double(same) / double(n * k)),
+      std::move(out)};
 }
 
 // What a run took.
@@ -297,10 +298,10 @@ std::string summary(const FitOptions& options, const Journal& journal, const Acc
                                       {"data", {}, options.data},
                                       number("train_images", double(loader.dataset().size()))};
   if (evaluator) fields.push_back(number("test_images", double(evaluator->split().test->size())));
-  fields.insert(fields.end(), {number("epochs", effort.epochs), number("steps", effort.steps),
-                               number("train_seconds", effort.seconds),
-                               number("images_per_second", effort.images_per_second),
-                               number("peak_memory_mb", std::round(peak_memory_mb(options.device)))});
+  fields.insert(fields.end(),
+                {number("epochs", effort.epochs), number("steps", effort.steps),
+                 number("train_seconds", effort.seconds), number("images_per_second", effort.images_per_second),
+                 number("peak_memory_mb", std::round(peak_memory_mb(options.device)))});
   if (evaluator)
     fields.insert(fields.end(),
                   {number("knn_k", double(std::min(evaluator->knn_options().k, evaluator->bank().values.size(0)))),
@@ -312,8 +313,7 @@ std::string summary(const FitOptions& options, const Journal& journal, const Acc
     fields.insert(fields.end(),
                   {accuracy("linear_top1", a.linear), accuracy("linear_best", a.linear_best),
                    accuracy("baseline_pixels_knn", a.pixels_knn), accuracy("baseline_pixels_linear", a.pixels_linear),
-                   accuracy("baseline_random_knn", a.random_knn),
-                   accuracy("baseline_random_linear", a.random_linear)});
+                   accuracy("baseline_random_knn", a.random_knn), accuracy("baseline_random_linear", a.random_linear)});
   fields.insert(fields.end(), {number("parameters", double(parameters)), number("threads", kernels::threads()),
                                number("seed", options.seed), SummaryField{"version", {}, kVersion}});
   return json(fields);
@@ -330,14 +330,13 @@ Page page_of(const FitOptions& options, const Journal& journal, const Effort& ef
   CollapseAlarm alarm;
   for (const Record& record : journal.records())
     if (auto warning = alarm.observe(record)) page.warning = *warning;
-  page.facts = {
-      {"network", network},
-      {"training", fmt::format("{:.4g} epochs, {} steps of {} images, {}", effort.epochs,
-                               with_commas(int64_t(effort.steps)), options.batch, duration(effort.seconds))},
-      {"speed", fmt::format("{} images/s on {} thread{}{}",
-                            with_commas(int64_t(std::llround(effort.images_per_second))), kernels::threads(),
-                            kernels::threads() == 1 ? "" : "s", options.bf16 ? ", bf16" : "")},
-      {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb(options.device))))}};
+  page.facts = {{"network", network},
+                {"training", fmt::format("{:.4g} epochs, {} steps of {} images, {}", effort.epochs,
+                                         with_commas(int64_t(effort.steps)), options.batch, duration(effort.seconds))},
+                {"speed", fmt::format("{} images/s on {} thread{}{}",
+                                      with_commas(int64_t(std::llround(effort.images_per_second))), kernels::threads(),
+                                      kernels::threads() == 1 ? "" : "s", options.bf16 ? ", bf16" : "")},
+                {"memory", fmt::format("{} MB", with_commas(int64_t(peak_memory_mb(options.device))))}};
   return page;
 }
 
@@ -365,8 +364,7 @@ void report(const FitOptions& options, Method& method, data::Loader& loader, Eva
   if (evaluator) print_table(table);
   const Effort taken = effort(options, journal, loader.steps());
   nn::Module& network = kept ? *kept : method;
-  write_file(folder / kSummaryFile,
-             summary(options, journal, a, taken, loader, evaluator, network.parameter_count()));
+  write_file(folder / kSummaryFile, summary(options, journal, a, taken, loader, evaluator, network.parameter_count()));
 
   Page page = page_of(options, journal, taken,
                       fmt::format("{}, {} parameters", options.network.empty() ? network.describe() : options.network,
@@ -380,10 +378,11 @@ void report(const FitOptions& options, Method& method, data::Loader& loader, Eva
   loader.seek(0, 0);
   data::Uploader batches(loader, options.device);
   if (const auto batch = batches.next()) {
-    page.sections.push_back({"What the network saw",
-                             "From the run's first batch. Framed the image itself, beside it the views that the network "
-                             "was given instead.",
-                             first_views(loader, *batch)});
+    page.sections.push_back(
+        {"What the network saw",
+         "From the run's first batch. Framed the image itself, beside it the views that the network "
+         "was given instead.",
+         first_views(loader, *batch)});
     method.show(*batch, page);
   }
   loader.seek(0, 0);

@@ -15,9 +15,8 @@ Trainer::Trainer(Method& method, const FitOptions& options, std::filesystem::pat
     for (const Playing& other : players_)
       check(other.player.name != player.name, "{}: want players of different names, got two \"{}\"", method.describe(),
             player.name);
-    auto optimizer =
-        make_optimizer(options.optimizer, *player.trains,
-                       {.weight_decay = options.weight_decay, .norms_and_biases = options.decay_all});
+    auto optimizer = make_optimizer(options.optimizer, *player.trains,
+                                    {.weight_decay = options.weight_decay, .norms_and_biases = options.decay_all});
     std::vector<Tensor> parameters = player.trains->parameters();
     players_.push_back({std::move(player), std::move(optimizer), std::move(parameters), {}});
   }

@@ -89,8 +89,8 @@ void load_checkpoint(const std::filesystem::path& path, Checkpoint& checkpoint) 
   for (const auto& [prefix, optimizer] : optimizers_of(checkpoint)) {
     const std::string what = prefix.empty() ? "optimiser" : "optimiser of " + prefix.substr(0, prefix.size() - 1);
     const std::string wanted = optimizer->name(), saved = file.metadata[name_key(prefix)];
-    const State& state = optimizer_states.emplace_back(
-        State{optimizer->state(), with_prefix(file.tensors, kOptimizer + prefix)});
+    const State& state =
+        optimizer_states.emplace_back(State{optimizer->state(), with_prefix(file.tensors, kOptimizer + prefix)});
     if (wanted == saved)
       note(what + " " + wanted, state_differences(state.wanted, state.saved, false));
     else

@@ -55,9 +55,10 @@ TEST_CASE("a page compares the run with the better baseline", "[training]") {
 
 TEST_CASE("a section without content is passed over", "[training]") {
   Page page;
-  page.sections = {{"Nothing", "", Table{}}, {"Nothing", "", Charts{}}, {"Nothing", "", Charts{{.title = "no points"}}},
-                   {"Nothing", "", Pictures{}}, {"Nothing", "", Scatter{}}, {"Nothing", "", Pairs{}},
-                   {"Nothing", "", Text{}}, {"Something", "", Text{{"a line"}}}};
+  page.sections = {
+      {"Nothing", "", Table{}},    {"Nothing", "", Charts{}},          {"Nothing", "", Charts{{.title = "no points"}}},
+      {"Nothing", "", Pictures{}}, {"Nothing", "", Scatter{}},         {"Nothing", "", Pairs{}},
+      {"Nothing", "", Text{}},     {"Something", "", Text{{"a line"}}}};
   const std::string out = html(page);
   CHECK_THAT(out, !Catch::Contains("Nothing") && Catch::Contains("<h2>Something</h2><p>a line</p>"));
 }
