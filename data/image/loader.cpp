@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <fovea/core/check.h>
+#include <fovea/data/image/raw_views.h>
 #include <fovea/kernels/context.h>
 
 namespace fovea::data {
@@ -72,7 +73,7 @@ struct Loader::State {
       return options.pinned ? Tensor::pinned(shape, dtype) : Tensor::empty(shape, dtype);
     };
     batch.index = make({job->size}, Dtype::i64);
-    batch.labels = make({job->size}, Dtype::i64);
+    batch.set("labels", make({job->size}, Dtype::i64));
     int64_t* index = batch.index.data<int64_t>();
     if (options.shuffle) {
       if (order_epoch != job_epoch) shuffle(job_epoch);
@@ -80,7 +81,7 @@ struct Loader::State {
     } else {
       std::iota(index, index + job->size, first);
     }
-    if (planned) batch.places = make({views.count(), job->size, 2, 3}, Dtype::f32);
+    if (planned) batch.set("places", make({views.count(), job->size, 2, 3}, Dtype::f32));
     if (options.raw) {
       batch.raw = std::make_shared<RawViews>();
       batch.raw->parts.resize(size_t((job->size + kChunk - 1) / kChunk));
@@ -89,9 +90,8 @@ struct Loader::State {
     int view = 0;
     for (int count : views.groups()) {
       const int64_t side = views[view].size();
-      batch.groups.push_back(make({count * job->size, side, side, Image::kChannels}, options.dtype));
-      for (int i = 0; i < count; ++i)
-        batch.views.push_back(batch.groups.back().slice(i * job->size, (i + 1) * job->size));
+      batch.set(fmt::format("views.{}", batch.group_count()),
+                make({count * job->size, side, side, Image::kChannels}, options.dtype));
       view += count;
     }
     return job;
@@ -109,10 +109,11 @@ struct Loader::State {
   // Images [begin, end) of a batch. Touches only their places in the tensors.
   void make_images(Batch& batch, int64_t begin, int64_t end, std::exception_ptr& error, int64_t& error_at) const {
     RawPacker packer(views);
+    Tensor labels = batch.labels();
     for (int64_t i = begin; i < end; ++i) {
       const int64_t index = static_cast<const Tensor&>(batch.index).data<int64_t>()[i];
       try {
-        batch.labels.data<int64_t>()[i] = dataset->label(index);
+        labels.data<int64_t>()[i] = dataset->label(index);
         Rng rng = rng_of(batch.epoch, index);
         if (options.raw)
           put_places(batch, i, packer.add(dataset->get(index), rng));
@@ -133,9 +134,11 @@ struct Loader::State {
   }
 
   void put_places(Batch& batch, int64_t i, const std::vector<Place>& places) const {
+    if (!planned) return;
+    Tensor out = batch["places"];
     for (size_t v = 0; v < places.size(); ++v)
       std::copy(places[v].begin(), places[v].end(),
-                batch.places.data<float>() + (int64_t(v) * batch.size() + i) * int64_t(places[v].size()));
+                out.data<float>() + (int64_t(v) * batch.size() + i) * int64_t(places[v].size()));
   }
 
   void make_image(Batch& batch, int64_t i, Source source, Rng& rng) const {
@@ -147,12 +150,12 @@ struct Loader::State {
       places.push_back(place_of(plan, view.size()));
       return make_view(plan, view.size(), source);
     };
-    for (int v = 0; v < views.count(); ++v) {
+    int v = 0;
+    for (Tensor& out : batch.views()) {
       const int side = views[v].size();
-      const Image image = make(views[v]);
+      const Image image = make(views[v++]);
       check(image.width() == side && image.height() == side, "want a view of {} x {} pixels, got {} x {}", side, side,
             image.width(), image.height());
-      Tensor& out = batch.views[size_t(v)];
       if (options.dtype == Dtype::u8)
         std::memcpy(out.data<uint8_t>() + i * int64_t(image.bytes()), image.data(), image.bytes());
       else
