@@ -41,8 +41,8 @@ int main(int argc, char** argv) {
     models::DenseCl model(training.backbone(), {.negatives = negatives, .batch_norm = batch_norm});
     training.teacher(model.key, "query.", [&](int64_t, int64_t) { return momentum; });
     training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      models::DenseFeatures q = model.query.heads(run.feature_map(model.query.backbone, batch.views[0]));
-      models::DenseFeatures k = model.keys(batch.views[1]);  // no gradient is kept
+      models::DenseFeatures q = model.query.heads(run.feature_map(model.query.backbone, batch.view(0)));
+      models::DenseFeatures k = model.keys(batch.view(1));   // no gradient is kept
       Tensor matches = losses::dense_matches(q.map, k.map);  // [N, places]
       run.watch(q.global, k.global);
       run.chance(std::log(1.0 + negatives));

@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::DirectClr model(training.backbone(), channels);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor r = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
+      Tensor r = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
       Tensor r0 = r.slice(0, batch.size()), r1 = r.slice(batch.size(), 2 * batch.size());
       run.watch(r0, r1);
       run.chance(std::log(double(same_view ? 2 * batch.size() - 1 : batch.size())));

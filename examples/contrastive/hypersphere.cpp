@@ -37,8 +37,8 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::Hypersphere model(training.backbone());
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                             // [2N, 128]
+      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
+      Tensor z = model.projector(h);                            // [2N, 128]
       Tensor x = z.slice(0, batch.size()), y = z.slice(batch.size(), 2 * batch.size());
       run.watch(x, y);
       return losses::hypersphere(

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
     models::WithLoss<models::InstDisc, losses::InstanceNce> model(
         models::InstDisc(training.backbone(), images, 128, batch_norm), losses::InstanceNce(images, temperature));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor v = model.projector(run.features(model.backbone, batch.views[0]));  // [N, 128]
+      Tensor v = model.projector(run.features(model.backbone, batch.view(0)));  // [N, 128]
       Tensor own = model.bank.at(batch.index), loss;
       run.watch(v, own);
       if (kind == "softmax") {

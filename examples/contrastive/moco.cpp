@@ -51,9 +51,9 @@ int main(int argc, char** argv) {
     training.teacher(model.key, "query.", [&](int64_t, int64_t) { return momentum; });
     training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
       const int64_t n = batch.size();
-      const Tensor& from = symmetric ? batch.groups[0] : batch.views[0];
+      const Tensor& from = symmetric ? batch.group(0) : batch.view(0);
       Tensor q = model.query.projector(run.features(model.query.backbone, from));
-      Tensor k = normalize(model.key(symmetric ? from : batch.views[1]));  // no gradient is kept
+      Tensor k = normalize(model.key(symmetric ? from : batch.view(1)));  // no gradient is kept
       Tensor positive = symmetric ? concat({k.slice(n, 2 * n), k.slice(0, n)}) : k;
       run.watch(q.slice(0, n), positive.slice(0, n));
       run.chance(std::log(1.0 + negatives));

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
                      [&](int64_t step, int64_t steps) { return nn::byol_momentum(step, steps, momentum); });
     training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
       const int64_t n = batch.size();
-      const Tensor& x = batch.groups[0];  // [2N, S, S, C]: first views, then second views
+      const Tensor& x = batch.group(0);  // [2N, S, S, C]: first views, then second views
       Tensor z = model.query.projector(run.features(model.query.backbone, x));
       Tensor q = model.predictor(z), k = model.key(x);  // of k no gradient is kept
       run.watch(q.slice(0, n), k.slice(n, 2 * n));

@@ -49,8 +49,8 @@ int main(int argc, char** argv) {
     };
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       const int64_t n = batch.size();
-      Tensor z = model.projector(run.features(model.backbone, batch.groups[0]));  // [2N, 256]
-      Tensor p = model.predictor(z).to(Dtype::f32), near = model.neighbours(z);   // of near no gradient is kept
+      Tensor z = model.projector(run.features(model.backbone, batch.group(0)));  // [2N, 256]
+      Tensor p = model.predictor(z).to(Dtype::f32), near = model.neighbours(z);  // of near no gradient is kept
       run.watch(z.slice(0, n), z.slice(n, 2 * n));
       run.chance(std::log(double(symmetric_negatives ? 2 * n - 1 : n)));
       model.support.push(normalize(z.slice(0, n)));

@@ -49,8 +49,8 @@ int main(int argc, char** argv) {
     models::WithLoss<models::Pirl, losses::InstanceNce> model(
         models::Pirl(training.backbone(), images, 128, batch_norm), losses::InstanceNce(images, temperature));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor v = model.projector(run.features(model.backbone, batch.groups[0]));  // [N, 128], of the images
-      Tensor w = model.jigsaw(batch.groups[1]);                                   // [N, 128], of their jigsaws
+      Tensor v = model.projector(run.features(model.backbone, batch.group(0)));  // [N, 128], of the images
+      Tensor w = model.jigsaw(batch.group(1));                                   // [N, 128], of their jigsaws
       Tensor own = model.bank.at(batch.index), noise = model.bank.sample(negatives);
       run.watch(v, w);
       if (kind == "info-nce") run.chance(std::log(1.0 + negatives));

@@ -35,11 +35,11 @@ int main(int argc, char** argv) {
     models::SupCon model(training.backbone());
     const auto mean = inside ? losses::SupConMean::inside : losses::SupConMean::outside;
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                             // [2N, 128]
+      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
+      Tensor z = model.projector(h);                            // [2N, 128]
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
       run.chance(std::log(2.0 * double(batch.size()) - 1));
-      return losses::supcon(z, batch.labels, temperature, mean);
+      return losses::supcon(z, batch.labels(), temperature, mean);
     });
   });
 }

@@ -21,7 +21,7 @@ template <class Model>
 Method of_two_views(Model network, PairLoss loss) {
   auto model = std::make_shared<Model>(std::move(network));
   return {model, [model, loss](const data::Batch& batch, int64_t) {
-            Tensor z = (*model)(batch.groups[0]);
+            Tensor z = (*model)(batch.group(0));
             return loss(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
           }};
 }
@@ -33,7 +33,7 @@ Method simclr_with(PairLoss loss) {
 Method supcon() {
   auto model = std::make_shared<models::SupCon>(tiny_backbone(), 8);
   return {model, [model](const data::Batch& batch, int64_t) {
-            return losses::supcon((*model)(batch.groups[0]), batch.labels, 0.1);
+            return losses::supcon((*model)(batch.group(0)), batch.labels(), 0.1);
           }};
 }
 

@@ -25,7 +25,7 @@ Tensor other(const Tensor& views, int64_t view) {
 Method moco() {
   auto model = std::make_shared<models::Moco>(tiny_backbone(), models::Moco::Options{12, 8, 24});
   auto loss = [model](const data::Batch& batch, int64_t) {
-    Tensor q = model->query(batch.groups[0]), k = normalize(model->key(batch.groups[0]));
+    Tensor q = model->query(batch.group(0)), k = normalize(model->key(batch.group(0)));
     const Tensor& rows = model->queue.rows();
     Tensor out = (losses::info_nce(other(q, 1), other(k, 0), rows, 0.2) +
                   losses::info_nce(other(q, 0), other(k, 1), rows, 0.2)) /
@@ -39,7 +39,7 @@ Method moco() {
 Method moco_v3() {
   auto model = std::make_shared<models::MocoV3>(tiny_backbone(), 12, 8);
   auto loss = [model](const data::Batch& batch, int64_t) {
-    Tensor q = model->predictor(model->query(batch.groups[0])), k = model->key(batch.groups[0]);
+    Tensor q = model->predictor(model->query(batch.group(0))), k = model->key(batch.group(0));
     return 2.0 * (losses::info_nce(other(q, 1), other(k, 0), 1) + losses::info_nce(other(q, 0), other(k, 1), 1));
   };
   return {model, loss, &model->key, "query."};
@@ -48,7 +48,7 @@ Method moco_v3() {
 Method nnclr() {
   auto model = std::make_shared<models::Nnclr>(tiny_backbone(), models::Nnclr::Options{12, 8, 10, 24});
   return {model, [model](const data::Batch& batch, int64_t) {
-            Tensor z = (*model)(batch.groups[0]), p = model->predictor(z), near = model->neighbours(z);
+            Tensor z = (*model)(batch.group(0)), p = model->predictor(z), near = model->neighbours(z);
             model->support.push(normalize(z.slice(0, batch.size())));
             return (losses::info_nce(other(near, 1), other(p, 0), 0.1) +
                     losses::info_nce(other(near, 0), other(p, 1), 0.1)) /
@@ -67,7 +67,7 @@ Method instdisc() {
   auto model = std::make_shared<WithLoss<models::InstDisc, losses::InstanceNce>>(
       models::InstDisc(tiny_backbone(), 32, 8), losses::InstanceNce(32, 0.2));
   return {model, [model](const data::Batch& batch, int64_t step) {
-            Tensor v = (*model)(batch.groups[0]);
+            Tensor v = (*model)(batch.group(0));
             Tensor out = step % 2 ? losses::instance_softmax(v, model->bank.rows(), batch.index, 0.2)
                                   : model->loss(v, model->bank.at(batch.index), noise(model->bank, step));
             model->bank.update(batch.index, v);
@@ -79,7 +79,7 @@ Method pirl() {
   auto model = std::make_shared<WithLoss<models::Pirl, losses::InstanceNce>>(models::Pirl(tiny_backbone(), 32, 8),
                                                                              losses::InstanceNce(32, 0.2));
   return {model, [model](const data::Batch& batch, int64_t step) {
-            Tensor v = (*model)(batch.groups[0]), w = model->jigsaw(batch.groups[1]);
+            Tensor v = (*model)(batch.group(0)), w = model->jigsaw(batch.group(1));
             Tensor positive = model->bank.at(batch.index), negative = noise(model->bank, step);
             Tensor first = model->loss(v, positive, negative);  // Z is guessed from the images
             Tensor out = 0.5 * first + 0.5 * model->loss(w, positive, negative);
@@ -92,7 +92,7 @@ Method dense_cl() {
   auto model = std::make_shared<models::DenseCl>(tiny_backbone(),
                                                  models::DenseCl::Options{.hidden = 12, .out = 8, .negatives = 24});
   auto loss = [model](const data::Batch& batch, int64_t) {
-    models::DenseFeatures q = model->query(batch.views[0]), k = model->keys(batch.views[1]);
+    models::DenseFeatures q = model->query(batch.view(0)), k = model->keys(batch.view(1));
     Tensor matches = losses::dense_matches(q.map, k.map);
     Tensor out = 0.5 * losses::info_nce(q.global, k.global, model->queue.rows(), 0.2) +
                  0.5 * losses::dense_info_nce(q.dense, k.dense, matches, model->dense_queue.rows(), 0.2);
