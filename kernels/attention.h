@@ -24,8 +24,7 @@ struct Attention {
 };
 
 // The random numbers of dropout. A Philox counter serves two queries x two keys: word 2 (i % 2) + j % 2 of the counter
-// that query i and key j of a head (batch * heads + head) lie in; p_ij stays if its uniform number is below 1 -
-// dropout.
+// that query i and key j of a head (batch * heads + head) lie in; p_ij stays if its uniform is below 1 - dropout.
 FOVEA_HD inline int64_t attention_counters(int64_t tokens) {  // of one head
   return (tokens + 1) / 2 * ((tokens + 1) / 2);
 }
@@ -35,8 +34,8 @@ FOVEA_HD inline Philox4 attention_draw(const Attention& s, int64_t head, int64_t
   return philox(from.seed, from.offset + uint64_t(counter));
 }
 
-// y [batch, tokens, heads, dim], lse [batch, heads, tokens] (infinity where nothing is allowed).    reads qkv, writes y
-// and lse
+// y [batch, tokens, heads, dim], lse [batch, heads, tokens] (infinity where nothing is allowed).
+//                                                                    reads qkv, writes y and lse
 template <class T>
 void attention(Cpu&, const Attention& shape, const T* qkv, T* y, accumulator_t<T>* lse);
 template <class T>

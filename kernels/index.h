@@ -10,8 +10,7 @@
 namespace fovea::kernels {
 
 // A box of elements in two arrays: its sizes and how far, in elements, a step along each dimension goes in the source
-// and in the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each cut in
-// two.
+// and in the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each halved.
 struct StridedBox {
   static constexpr int kMaxRank = 12;
   int rank = 0;
@@ -28,8 +27,8 @@ void copy_strided(Cpu&, const void* from, void* to, size_t element_bytes, const 
 void copy_strided(Cuda&, const void* from, void* to, size_t element_bytes, const StridedBox& box);
 
 // Rows of `row_bytes` bytes: y[b, k] = x[b, index[b, k]], x [batch, rows] rows and y [batch, picks] rows; one index
-// [picks] for the whole batch if !index_per_batch. Indices must lie in [0, rows).         reads and writes batch *
-// picks rows
+// [picks] for the whole batch if !index_per_batch. Indices must lie in [0, rows).
+//                                                                           reads and writes batch * picks rows
 void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
             size_t row_bytes, bool index_per_batch);
 void gather(Cuda&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,

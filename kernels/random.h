@@ -8,8 +8,7 @@
 namespace fovea::kernels {
 
 // Four 32-bit words of counter-based random numbers: Philox 4x32-10 (Salmon et al., 2011, "Parallel random numbers: as
-// easy as 1, 2, 3"). A pure function of key and counter, so every device and any number of threads draw the same
-// numbers.
+// easy as 1, 2, 3"). A pure function of key and counter: every device and any number of threads draw the same numbers.
 struct Philox4 {
   uint32_t word[4];
 };
@@ -40,8 +39,7 @@ struct RandomState {
   FOVEA_HD RandomState place() const { return base ? RandomState{base->seed, base->offset + offset} : *this; }
 };
 
-// x[i] = uniform in [low, high); element i uses word i % 4 of counter i / 4 from
-// the state's place on.       writes n
+// x[i] = uniform in [low, high); element i uses word i % 4 of counter i / 4 from the state's place on.       writes n
 void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, const RandomState& state);
 void fill_uniform(Cuda&, float* x, int64_t n, float low, float high, const RandomState& state);
 

@@ -14,14 +14,10 @@
 #include <fovea/core/check.h>
 #include <fovea/core/safetensors.h>
 #include <fovea/kernels/context.h>
-
-#include "common/folder.h"
+#include <fovea/models/training/checkpointer.h>
+#include <fovea/models/training/folder.h>
 
 namespace fovea::examples {
-
-std::string metadata_key(const std::string& flag) {
-  return "option." + flag.substr(2);
-}
 
 namespace {
 
@@ -62,7 +58,7 @@ void set_text(const Flag& flag, const std::string& text) {
 void check_range(const Flag& flag) {
   std::visit(
       [&]<class T>(T* value) {
-        if constexpr (std::is_same_v<T, int> || std::is_same_v<T, float>) {
+        if constexpr (std::is_same_v<T, int> || std::is_same_v<T, int64_t> || std::is_same_v<T, float>) {
           double v = double(*value);
           if (v >= flag.low && v <= flag.high) return;
           if (std::isinf(flag.high))
@@ -82,10 +78,10 @@ std::vector<Flag> data_flags(Options& o, std::string& device) {
       {"--limit", "use the first N training images (0: all)", &o.limit, 0, kMany},
       {"--backbone", "resnet18, resnet34 or resnet50", &o.backbone},
       {"--width", "channels of the backbone's first stage", &o.width, 1, 1024},
-      {"--seed", "of weights, order and augmentations", &o.seed, 0, kMany},
-      {"--bf16", "run matrix products and convolutions in bfloat16", &o.bf16},
+      {"--seed", "of weights, order and augmentations", &o.fit.seed, 0, kMany},
+      {"--bf16", "run matrix products and convolutions in bfloat16", &o.fit.bf16},
       {"--device", "cpu or cuda", &device},
-      {"--workers", "threads that load and augment images", &o.workers, 0, 256, false},
+      {"--workers", "threads that load and augment images", &o.fit.workers, 0, 256, false},
       {"--threads", "threads that compute (0: all)", &o.threads, 0, 1024, false},
   };
 }
@@ -94,14 +90,14 @@ std::vector<Flag> training_flags(Options& o) {
   constexpr double kMany = std::numeric_limits<int>::max();
   constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
   return {
-      {"--epochs", "passes over the training images", &o.epochs, 1, 1e6},
-      {"--steps", "train for N steps instead of --epochs (0: off)", &o.steps, 0, kMany},
-      {"--batch", "images a step", &o.batch, 2, 1 << 20},
-      {"--lr", "peak learning rate; the default is for 256 images and grows with --batch", &o.lr, kAboveZero, 1e4},
-      {"--optimizer", "sgd, lars, lars-lightly, adam or adamw", &o.optimizer},
-      {"--weight-decay", "of weights", &o.weight_decay, 0, 1},
-      {"--decay-all", "weight decay for biases and norms too", &o.decay_all},
-      {"--warmup", "share of the run over which the learning rate rises", &o.warmup, 0, 0.99},
+      {"--epochs", "passes over the training images", &o.fit.epochs, 1, 1e6},
+      {"--steps", "train for N steps instead of --epochs (0: off)", &o.fit.steps, 0, kMany},
+      {"--batch", "images a step", &o.fit.batch, 2, 1 << 20},
+      {"--lr", "peak learning rate; the default is for 256 images and grows with --batch", &o.fit.lr, kAboveZero, 1e4},
+      {"--optimizer", "sgd, lars, lars-lightly, adam or adamw", &o.fit.optimizer},
+      {"--weight-decay", "of weights", &o.fit.weight_decay, 0, 1},
+      {"--decay-all", "weight decay for biases and norms too", &o.fit.decay_all},
+      {"--warmup", "share of the run over which the learning rate rises", &o.fit.warmup, 0, 0.99},
       {"--views",
        "whose augmentations: simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg, vicregl, lejepa or "
        "lejepa-equal",
@@ -112,24 +108,25 @@ std::vector<Flag> training_flags(Options& o) {
       {"--blur", "factor on their blur's probability (below 0: 1 for images above 64 pixels, else 0)", &o.blur, -1, 10},
       {"--micro-batch",
        "images that pass through the network at once, to save memory (0: all); batch norm sees these alone",
-       &o.micro_batch, 0, kMany},
-      {"--online-probe", "train a linear classifier beside the method, without a gradient into it", &o.online_probe},
-      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.few_labels, 0,
-       kMany},
-      {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.cuda_graph, 0, 0, false},
-      {"--clip", "largest norm of the gradients (0: no limit)", &o.clip, 0, 1e9},
-      {"--out", "the run's folder", &o.out, 0, 0, false},
-      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.eval_every, 0, kMany,
-       false},
-      {"--log-every", "steps between log lines", &o.log_every, 1, kMany, false},
-      {"--checkpoint-every", "steps between checkpoints (0: one an epoch)", &o.checkpoint_every, 0, kMany, false},
+       &o.fit.micro_batch, 0, kMany},
+      {"--online-probe", "train a linear classifier beside the method, without a gradient into it",
+       &o.fit.online_probe},
+      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.fit.few_labels,
+       0, kMany},
+      {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.fit.cuda_graph, 0, 0, false},
+      {"--clip", "largest norm of the gradients (0: no limit)", &o.fit.clip, 0, 1e9},
+      {"--out", "the run's folder", &o.fit.out, 0, 0, false},
+      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0,
+       kMany, false},
+      {"--log-every", "steps between log lines", &o.fit.log_every, 1, kMany, false},
+      {"--checkpoint-every", "steps between checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0, kMany, false},
   };
 }
 
 // Takes the values of the run in `folder` for the flags that `given` does not name, and refuses the others that differ.
 void adopt(const std::string& folder, const std::string& method, const std::vector<Flag>& flags,
            const std::function<bool(const Flag&)>& given) {
-  std::filesystem::path file = std::filesystem::path(folder) / kCheckpointFile;
+  std::filesystem::path file = std::filesystem::path(folder) / models::kCheckpointFile;
   if (!std::filesystem::exists(file)) usage("--resume: there is no {} to continue from", file.string());
   std::map<std::string, std::string> saved = load_safetensors(file).metadata;
   if (saved["method"] != method)
@@ -137,7 +134,7 @@ void adopt(const std::string& folder, const std::string& method, const std::vect
           saved["method"].empty() ? "another program" : saved["method"], method);
   std::string differences;
   for (const Flag& flag : flags) {
-    auto found = saved.find(metadata_key(flag.name));
+    auto found = saved.find(models::metadata_key(flag.name));
     if (found == saved.end()) continue;
     if (!given(flag))
       set_text(flag, found->second);
@@ -176,7 +173,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", fmt::format("{} (fovea {})", about.method, kVersion), "Print the version and exit");
 
-  std::string device = options.device.is_cpu() ? "cpu" : "cuda";
+  std::string device = options.fit.device.is_cpu() ? "cpu" : "cuda";
   std::vector<Flag> all = data_flags(options, device);
   std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
   if (!about.presets.empty()) {
@@ -223,41 +220,44 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     return false;
   };
   for (const Flag& flag : all) check_range(flag);
-  options.resume = resume && resume->count() > 0;
-  if (options.resume) {
+  options.fit.resume = resume && resume->count() > 0;
+  if (options.fit.resume) {
     if (!resume_folder.empty()) {
       bool out_given = app.get_option("--out")->count() > 0;
-      if (out_given && options.out != resume_folder)
-        usage("--resume {} continues in its own folder; leave out --out {}", resume_folder, options.out);
-      options.out = resume_folder;
+      if (out_given && options.fit.out != resume_folder)
+        usage("--resume {} continues in its own folder; leave out --out {}", resume_folder, options.fit.out);
+      options.fit.out = resume_folder;
     }
-    std::string folder = options.out;
+    std::string folder = options.fit.out;
     adopt(folder, about.method, all, given);
-    options.out = folder;
+    options.fit.out = folder;
     for (const Flag& flag : all) check_range(flag);
   }
-  if (about.trains && !options.resume && app.get_option("--lr")->count() == 0) options.lr *= float(options.batch) / 256;
-  if (options.cuda_graph && options.online_probe) usage("--cuda-graph: want no --online-probe, which reads every step");
-  if (options.out.empty()) usage("--out: want a folder");
+  if (about.trains && !options.fit.resume && app.get_option("--lr")->count() == 0)
+    options.fit.lr *= float(options.fit.batch) / 256;
+  if (options.fit.cuda_graph && options.fit.online_probe)
+    usage("--cuda-graph: want no --online-probe, which reads every step");
+  if (options.fit.out.empty()) usage("--out: want a folder");
   if (device == "cuda")
-    options.device = Device::cuda();
+    options.fit.device = Device::cuda();
   else if (device == "cpu")
-    options.device = Device::cpu();
+    options.fit.device = Device::cpu();
   else
     usage("--device: want cpu or cuda, got {}", device);
-  if (options.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
-  if (options.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
-  if (options.cuda_graph && options.device.is_cpu()) usage("--cuda-graph: want --device cuda");
+  if (options.fit.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
+  if (options.fit.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
+  if (options.fit.cuda_graph && options.fit.device.is_cpu()) usage("--cuda-graph: want --device cuda");
 
-  options.program = argv[0], options.method = about.method, options.title = about.title, options.paper = about.paper;
-  for (const Flag& flag : all) options.values.push_back({flag.name, text_of(flag), flag.identity});
+  options.fit.program = argv[0], options.fit.method = about.method, options.fit.title = about.title;
+  options.fit.paper = about.paper, options.fit.data = options.data;
+  for (const Flag& flag : all) options.fit.settings.push_back({flag.name, text_of(flag), flag.identity});
   return true;
 }
 
 int run(int argc, char** argv, const About& about, Options options, std::vector<Flag> flags,
         const std::function<void(const Options&)>& body) {
   try {
-    options.device = default_device();
+    options.fit.device = default_device();
     if (!parse(argc, argv, about, options, std::move(flags))) return 0;
     if (options.threads > 0) kernels::set_threads(options.threads);
     body(options);
@@ -265,7 +265,7 @@ int run(int argc, char** argv, const About& about, Options options, std::vector<
   } catch (const UsageError& e) {
     std::cerr << about.method << ": " << e.what() << " (" << about.method << " --help lists the flags)\n";
     return 2;
-  } catch (const Interrupted& e) {
+  } catch (const models::Interrupted& e) {
     std::cerr << about.method << ": " << e.what() << "\n";
     return 130;
   } catch (const std::exception& e) {

@@ -1,10 +1,11 @@
-#include "common/training.h"
+#include "common/train.h"
 
 #include <algorithm>
 
-#include <fovea/core/check.h>
-#include <fovea/core/random.h>
+#include <fmt/format.h>
+
 #include <fovea/models/backbones/resnet.h>
+#include <fovea/models/training/optimizers.h>
 
 namespace fovea::examples {
 
@@ -48,50 +49,35 @@ data::Views make_views(const Options& options, int size) {
   });
 }
 
-models::Backbone make_backbone(const Options& options, int image_size) {
+models::Backbone make_backbone(const Options& options, int image_size, Generator& generator) {
   const models::ResNetOptions resnet{.width = options.width, .cifar_stem = image_size <= kSmall};
-  if (options.backbone == "resnet18") return models::resnet18(resnet);
-  if (options.backbone == "resnet34") return models::resnet34(resnet);
-  if (options.backbone == "resnet50") return models::resnet50(resnet);
+  if (options.backbone == "resnet18") return models::resnet18(resnet, generator);
+  if (options.backbone == "resnet34") return models::resnet34(resnet, generator);
+  if (options.backbone == "resnet50") return models::resnet50(resnet, generator);
   throw UsageError(fmt::format("--backbone: want resnet18, resnet34 or resnet50, got {}", options.backbone));
 }
 
-std::unique_ptr<nn::Optimizer> make_optimizer(const Options& options, nn::Module& model) {
-  auto groups = nn::decay_groups(model, {.weight_decay = options.weight_decay, .norms_and_biases = options.decay_all});
-  const std::string& name = options.optimizer;
-  if (name == "sgd") return std::make_unique<nn::Sgd>(std::move(groups), nn::SgdOptions{.momentum = 0.9});
-  if (name == "lars") return std::make_unique<nn::Lars>(std::move(groups));
-  if (name == "lars-lightly")
-    return std::make_unique<nn::Lars>(std::move(groups), nn::LarsOptions{.form = nn::LarsForm::lightly});
-  if (name == "adam") return std::make_unique<nn::Adam>(std::move(groups));
-  if (name == "adamw") return std::make_unique<nn::AdamW>(std::move(groups));
-  throw UsageError(fmt::format("--optimizer: want sgd, lars, lars-lightly, adam or adamw, got {}", name));
+data::Split open_data(const Options& options) {
+  data::Split split = data::open_dataset(options.data);
+  if (options.limit > 0) split.train = data::first(split.train, options.limit);
+  return split;
 }
 
-Training::Training(const Options& options, const std::function<data::Views(int image_size)>& views)
-    : options_(options),
-      split_(open_data(options)),
-      loader_(training_loader(
-          options, split_.train,
-          views ? views(split_.train->image_size()) : make_views(options, split_.train->image_size()))) {
-  manual_seed(uint64_t(options.seed));
-}
-
-void Training::teacher(nn::Module& teacher, const std::string& prefix,
-                       std::function<double(int64_t step, int64_t steps)> momentum) {
-  teacher_ = &teacher, prefix_ = prefix, momentum_ = std::move(momentum);
-}
-
-void Training::fit(nn::Module& model, models::Backbone& kept, const Loss& loss) {
-  model.to(options_.device);
-  std::unique_ptr<nn::Optimizer> optimizer = make_optimizer(options_, model);
-  if (teacher_) optimizer->set_teacher(*teacher_, prefix_);
-  Evaluator evaluator(
-      options_, model, [&](const Tensor& x) { return kept(x); }, split_);
-  examples::fit(options_, loader_, model, kept, *optimizer, evaluator, loss, [&](const Run::Position& at) {
-    if (teacher_) optimizer->set_teacher_momentum(momentum_(at.step, at.steps));
+int train(int argc, char** argv, const Program& program,
+          const std::function<void(Setup&, const std::function<void(models::Method&)>&)>& make_and_fit) {
+  return run(argc, argv, program.about, program.defaults, program.flags, [&](const Options& options) {
+    const auto& names = models::optimizer_names();
+    if (std::find(names.begin(), names.end(), options.fit.optimizer) == names.end())
+      throw UsageError(
+          fmt::format("--optimizer: want sgd, lars, lars-lightly, adam or adamw, got {}", options.fit.optimizer));
+    Setup setup(options, open_data(options));
+    const data::Views views = program.views(options, setup.split().train->image_size());
+    make_and_fit(setup, [&](models::Method& method) {
+      models::FitOptions fit = options.fit;
+      if (nn::Module* kept = method.kept()) fit.network = fmt::format("{}, width {}", kept->describe(), options.width);
+      models::fit(method, {setup.split(), views}, setup.generator(), fit);
+    });
   });
-  report(options_, loader_, kept, evaluator);
 }
 
 }  // namespace fovea::examples

@@ -6,8 +6,8 @@
 //   bin/lejepa --data cifar10:DIR --epochs 400 --out runs/cifar
 //   bin/lejepa --preset imagenette-table --data imagefolder:DIR               ResNet-18 at 128 pixels, for a GPU
 //
-// No teacher, no predictor, no stop-gradient, no negatives. Defaults are the authors' for ResNets on ImageNet, with
-// two global and six local views; docs/methods/lejepa.md tells the rest.
+// No teacher, no predictor, no stop-gradient, no negatives. Defaults are the authors' for ResNets on ImageNet, with two
+// global and six local views; docs/methods/lejepa.md tells the rest.
 #include <fovea/losses/decorrelation/lejepa.h>
 #include <fovea/models/methods/decorrelation/lejepa.h>
 

@@ -9,9 +9,10 @@
 #include <iomanip>
 #include <iostream>
 
+#include <fovea/models/training/evaluator.h>
 #include <fovea/nn/io/torch_state.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
@@ -31,12 +32,12 @@ int main(int argc, char** argv) {
     data::Split split = examples::open_data(options);
     models::Backbone backbone = examples::make_backbone(options, split.train->image_size());
     nn::load_weights(weights, backbone);
-    backbone.to(options.device);
-    examples::Evaluator evaluator(options, backbone, [&](const Tensor& x) { return backbone(x); }, split,
-                                  {.k = k, .temperature = temperature});
+    backbone.to(options.fit.device);
+    models::Evaluator evaluator(options.fit, backbone, [&](const Tensor& x) { return backbone(x); }, split,
+                                {.k = k, .temperature = temperature});
     evaluator.extract();
     models::ProbeResult linear = evaluator.linear();
-    examples::Evaluator::Pixels pixels = evaluator.pixels();
+    models::Evaluator::Pixels pixels = evaluator.pixels();
     std::cout << "bank " << split.train->size() << " images, queries " << split.test->size()
               << ", k = " << std::min<int64_t>(k, split.train->size()) << ", T = " << temperature << std::fixed
               << std::setprecision(4) << "\nk-NN top-1    " << evaluator.knn() << "   raw pixels " << pixels.knn << "\n"

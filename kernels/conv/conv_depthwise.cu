@@ -3,8 +3,8 @@
 // outputs share comes from the first-level cache.
 //
 //   strip     stride 1 or 2, no dilation, kernels 3, 5 or 7 wide: four neighbours of a row of outputs a thread; each
-//             row of the input that they read is loaded once. Also the gradient of the input for
-//             stride 1, which is the convolution of dy with the kernel turned around.
+//             row of the input that they read is loaded once. Also the gradient of the input for stride 1, which is the
+//             convolution of dy with the kernel turned around.
 //   any       one output, or one element of the input's gradient, and its taps
 //   weights   a block sums 3 x 3 taps, or a row of taps, over its part of the points; the parts are added in order by a
 //             second kernel
@@ -55,8 +55,7 @@ __global__ void taps_first_kernel(const float* from, int channels, int taps, boo
 template <class T, int kStride>
 constexpr int kBlocks = sizeof(T) == 4 && kStride == 2 ? 4 : 0;
 
-// A thread makes `rows` rows of its strip one after the other, so that they find the input rows that they share in the
-// first-level cache.
+// A thread makes `rows` rows of its strip in turn, so that the first-level cache has the input rows that they share.
 template <class T, int kWidth, int kStride>
 __global__ __launch_bounds__(kStripThreads,
                              kBlocks<T, kStride>) void strip_kernel(const T* x, const float* weight, const float* bias,

@@ -1,7 +1,6 @@
 // Moving elements: strided copies, gathers and their transpose, checks of indices, one-hot rows.
 //   copy_strided  runs that are contiguous in both arrays are moved in units of up to 16 bytes; transposes go through
-//                 tiles in shared memory, so that both sides are coalesced; the rest element by element in the target's
-//                 order
+//                 tiles in shared memory, so that both sides are coalesced; the rest one by one in the target's order
 //   gather        each row in units of up to 16 bytes
 //   scatter_add   without atomics: the picks are sorted by their rows, runs of 2048 in shared memory and then pairs of
 //                 runs merged; the threads of a row's first pick add all of them up, in order
@@ -56,8 +55,7 @@ struct CopyBody {
   }
 };
 
-// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols. A thread moves 16
-// elements.
+// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols. A thread moves 16.
 constexpr int kTile = 64, kTileThreads = 32, kTileRows = 8;
 template <class E>
 __global__ void __launch_bounds__(kTileThreads* kTileRows)
@@ -192,8 +190,7 @@ __global__ void __launch_bounds__(kSortThreads)
   for (int i = threadIdx.x; i < tile && first + i < count; i += kSortThreads) sorted[first + i] = picks[i];
 }
 
-// Two neighbouring runs become one: a pick's place in it is that in its own run and the number of smaller ones in the
-// other.
+// Two neighbouring runs become one: a pick's place is that in its own run plus the number of smaller ones in the other.
 struct MergeRuns {
   static constexpr int kN = 1;
   const Pick* from;

@@ -36,6 +36,19 @@ bool parse_generator(const std::string& text, Generator& out) {
   return at == end;
 }
 
+// The optimisers by what their names in the file start with, after kOptimizer.
+std::map<std::string, Optimizer*> optimizers_of(const Checkpoint& checkpoint) {
+  std::map<std::string, Optimizer*> out;
+  if (checkpoint.optimizer) out[""] = checkpoint.optimizer;
+  for (const auto& [player, optimizer] : checkpoint.players) out[player + "."] = optimizer;
+  return out;
+}
+
+// Where the metadata keeps the name of an optimiser.
+std::string name_key(const std::string& prefix) {
+  return prefix.empty() ? kOptimizerName : kOptimizerName + "." + prefix.substr(0, prefix.size() - 1);
+}
+
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
@@ -45,9 +58,9 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
           key);
   if (checkpoint.module)
     for (auto& [name, t] : torch_state(*checkpoint.module)) file.tensors.emplace(kModel + name, t);
-  if (checkpoint.optimizer) {
-    for (const NamedTensor& t : checkpoint.optimizer->state()) file.tensors.emplace(kOptimizer + t.name, t.value);
-    file.metadata[kOptimizerName] = checkpoint.optimizer->name();
+  for (const auto& [prefix, optimizer] : optimizers_of(checkpoint)) {
+    for (const NamedTensor& t : optimizer->state()) file.tensors.emplace(kOptimizer + prefix + t.name, t.value);
+    file.metadata[name_key(prefix)] = optimizer->name();
   }
   for (const auto& [name, generator] : checkpoint.generators)
     file.metadata[kGenerator + name] = fmt::format("{} {}", generator->seed(), generator->offset());
@@ -56,26 +69,32 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 
 void load_checkpoint(const std::filesystem::path& path, Checkpoint& checkpoint) {
   SafeTensors file = load_safetensors(path);
-  std::map<std::string, Tensor> model = with_prefix(file.tensors, kModel),
-                                optimizer = with_prefix(file.tensors, kOptimizer);
+  std::map<std::string, Tensor> model = with_prefix(file.tensors, kModel);
   std::map<std::string, std::string> generators = with_prefix(file.metadata, kGenerator);
   std::vector<std::string> differences;
   auto note = [&](const std::string& part, const std::vector<std::string>& found) {
     if (!found.empty()) differences.push_back(fmt::format("{}: {}", part, fmt::join(found, "; ")));
   };
 
-  std::vector<NamedTensor> module_state, optimizer_state;
+  struct State {
+    std::vector<NamedTensor> wanted;
+    std::map<std::string, Tensor> saved;
+  };
+  std::vector<NamedTensor> module_state;
+  std::vector<State> optimizer_states;
   if (checkpoint.module) {
     module_state = checkpoint.module->state();
     note(checkpoint.module->describe(), state_differences(module_state, model, true));
   }
-  if (checkpoint.optimizer) {
-    optimizer_state = checkpoint.optimizer->state();
-    const std::string wanted = checkpoint.optimizer->name(), saved = file.metadata[kOptimizerName];
+  for (const auto& [prefix, optimizer] : optimizers_of(checkpoint)) {
+    const std::string what = prefix.empty() ? "optimiser" : "optimiser of " + prefix.substr(0, prefix.size() - 1);
+    const std::string wanted = optimizer->name(), saved = file.metadata[name_key(prefix)];
+    const State& state =
+        optimizer_states.emplace_back(State{optimizer->state(), with_prefix(file.tensors, kOptimizer + prefix)});
     if (wanted == saved)
-      note("optimiser " + wanted, state_differences(optimizer_state, optimizer, false));
+      note(what + " " + wanted, state_differences(state.wanted, state.saved, false));
     else
-      note("optimiser", {fmt::format("{} was saved, want {}", saved.empty() ? "none" : "a " + saved, wanted)});
+      note(what, {fmt::format("{} was saved, want {}", saved.empty() ? "none" : "a " + saved, wanted)});
   }
   std::map<std::string, Generator> restored;
   for (const auto& [name, generator] : checkpoint.generators)
@@ -84,7 +103,7 @@ void load_checkpoint(const std::filesystem::path& path, Checkpoint& checkpoint) 
   check(differences.empty(), "{} does not fit: {}", path.string(), fmt::join(differences, "; "));
 
   copy_state(module_state, model, true);
-  copy_state(optimizer_state, optimizer, false);
+  for (const State& state : optimizer_states) copy_state(state.wanted, state.saved, false);
   for (const auto& [name, generator] : checkpoint.generators) *generator = restored[name];
   checkpoint.metadata = std::move(file.metadata);
   std::erase_if(checkpoint.metadata, [](const auto& item) { return item.first.starts_with(kReserved); });

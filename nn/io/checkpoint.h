@@ -16,13 +16,13 @@ struct Checkpoint {
   Module* module = nullptr;
   Optimizer* optimizer = nullptr;                     // may be null
   std::map<std::string, Generator*> generators = {};  // by a name of the caller's: {"default", &default_generator()}
-  std::map<std::string, std::string> metadata =
-      {};  // the rest as text: epoch, position of the loader, options of the run
+  std::map<std::string, std::string> metadata = {};   // the rest as text: epoch, place of the loader, a run's options
+  std::map<std::string, Optimizer*> players = {};     // of a module that several optimisers train: each by its name
 };
 
 // Writes one safetensors file, atomically (core/safetensors.h). In it: the module's state as "model.<name>" in
-// PyTorch's layouts, the optimiser's as "optimizer.<name>", generators and the caller's metadata in the file's
-// metadata.
+// PyTorch's layouts, the optimiser's as "optimizer.<name>" (a player's as "optimizer.<player>.<name>"), generators and
+// the caller's metadata in that of the file.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 // Restores what `checkpoint` points to and replaces its metadata by the file's. Parts of the file that are not asked

@@ -15,7 +15,7 @@
 namespace fovea::testing {
 
 struct MethodRow {
-  std::string name;                                       // tests/fixtures/<name>_steps.safetensors, made by <name>_steps.py
+  std::string name;  // tests/fixtures/<name>_steps.safetensors, made by <name>_steps.py
   std::function<std::unique_ptr<models::Method>()> make;  // a tiny instance
   double lr = 0.005;
   double tolerance = 1e-4;  // relative, of each of the ten losses

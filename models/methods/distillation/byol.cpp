@@ -18,8 +18,8 @@ std::vector<Follows> Byol::teachers() {
 }
 
 Tensor Byol::loss(const data::Batch& batch, Step& step) {
-  const Tensor& x = batch.group(0);                                            // [2N, S, S, C], view after view
-  Tensor z = online.projector(step.features(online.backbone, x));              // [2N, out]
+  const Tensor& x = batch.group(0);                                // [2N, S, S, C], view after view
+  Tensor z = online.projector(step.features(online.backbone, x));  // [2N, out]
   const auto [p1, p2] = two_views(predictor(z));
   const auto [y1, y2] = two_views(target(x));  // of these no gradient is kept
   const auto [z1, z2] = two_views(z);

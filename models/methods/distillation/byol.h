@@ -7,8 +7,8 @@
 namespace fovea::models {
 
 struct ByolOptions {
-  int64_t hidden = 4096;  // units of the hidden layers of projector and predictor
-  int64_t out = 256;      // units of their last layers
+  int64_t hidden = 4096;                        // units of the hidden layers of projector and predictor
+  int64_t out = 256;                            // units of their last layers
   float momentum = 0.996f, final_momentum = 1;  // m of the target, at the start and at the end, along half a cosine
 };
 
