@@ -5,23 +5,11 @@
 #include <vector>
 
 #include <fovea/core/tensor.h>
+#include <fovea/data/batch.h>
 #include <fovea/data/dataset.h>
-#include <fovea/data/image/raw_views.h>
 #include <fovea/data/image/views.h>
 
 namespace fovea::data {
-
-struct Batch {
-  std::vector<Tensor> views;      // each [N, size, size, 3]; normalised f32, or u8 if the loader was asked for it
-  std::vector<Tensor> groups;     // views of one size as one tensor [k N, size, size, 3]: views are slices of these
-  std::shared_ptr<RawViews> raw;  // LoaderOptions::raw: these instead of views and groups
-  Tensor places;                  // f32 [views, N, 2, 3]: where each view lies in its image (views.h, Place); undefined
-                                  // if a view is an arbitrary function of images
-  Tensor labels;                  // i64 [N]
-  Tensor index;                   // i64 [N]: which images of the dataset
-  int64_t epoch = 0, step = 0;    // where in the order of batches: step counts from 0 in each epoch
-  int64_t size() const { return index.numel(); }
-};
 
 struct LoaderOptions {
   int64_t batch_size = 256;
@@ -47,7 +35,7 @@ inline LoaderOptions eval_options(int64_t batch_size = 256, int workers = 2) {
 //
 //   Loader loader(data, simclr_views(32), {.batch_size = 256, .seed = 1});
 //   for (int epoch = 0; epoch < 10; ++epoch)
-//     while (auto batch = loader.next()) train(batch->views[0], batch->views[1]);
+//     while (auto batch = loader.next()) train(batch->view(0), batch->view(1));
 //
 // What a batch holds depends on the dataset, the views, seed, epoch and step alone: not on the number of workers, nor
 // on what came before. Memory: prefetch + 1 batches.

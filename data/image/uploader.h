@@ -1,8 +1,11 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string>
+#include <utility>
 
 #include <fovea/data/image/loader.h>
 
@@ -12,34 +15,44 @@ class UploadSlot;
 
 namespace fovea::data {
 
+struct RawTable;  // raw_views.h
+
 // What a loader for `device` is asked for: a CUDA device gets the images' bytes in page-locked memory, and makes the
 // views there; of views that it cannot make (LoaderOptions::raw), it gets the bytes and normalises them.
 LoaderOptions for_device(LoaderOptions options, Device device);
 
-// Hands a loader's batches out on a device, their views made and normalised there. While the device still works on one
-// batch, the next one travels: the copies wait for nothing but their own place on the device, of which there are two.
+// Hands batches out on a device, every field of them, a Loader's views made and normalised there. While the device still
+// works on one batch, the next one travels: the copies wait for nothing but their own place on the device, of which
+// there are two.
 //
 //   Loader loader(data, views, for_device({.batch_size = 256}, device));
 //   Uploader batches(loader, device);
-//   while (auto batch = batches.next()) train(batch->views[0], batch->views[1]);
+//   while (auto batch = batches.next()) train(batch->view(0), batch->view(1));
 class Uploader {
  public:
   // Uses the loader as long as it lives.
-  Uploader(Loader& loader, Device device) : loader_(loader), device_(device) {}
+  Uploader(Loader& loader, Device device);
+  // The batches of something else, their fields as they are. They travel beside the device's work if they lie in
+  // page-locked memory (PrefetchOptions::pinned).
+  Uploader(std::function<std::optional<Batch>()> next, Device device) : next_(std::move(next)), device_(device) {}
 
-  // The loader's next batch, every tensor of it on the device; nothing at the end of an epoch.
+  // The next batch, every tensor of it on the device; nothing at the end of an epoch.
   std::optional<Batch> next();
 
  private:
   struct Place {
     std::shared_ptr<kernels::UploadSlot> slot;
-    std::vector<Tensor> host, device;  // the copy under way, and where it goes
-    Tensor memory;                     // where the images go that views are made of
+    std::map<std::string, Tensor> fields;  // where they go, by name
+    Tensor memory;                         // where the images go that views are made of
+    Batch host;                            // the copy under way,
+    Tensor table;                          // and that of its raw views
   };
-  RawTable start_raw(Place& place, const RawViews& raw);
+  Batch start(Place& place);
+  RawTable start_raw(Place& place);
   Batch uploaded(const Batch& batch);
 
-  Loader& loader_;
+  std::function<std::optional<Batch>()> next_;
+  const Loader* images_ = nullptr;
   Device device_;
   Place places_[2];
   int turn_ = 0;

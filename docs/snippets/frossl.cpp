@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
         examples::Training training(options);
         models::FroSsl model(training.backbone());
         training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-          Tensor z = model.projector(run.features(model.backbone, batch.groups[0]));  // first views, then second views
+          Tensor z = model.projector(run.features(model.backbone, batch.group(0)));  // first views, then second views
           Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
           run.watch(z0, z1);
           return losses::frossl(z0, z1, weight);

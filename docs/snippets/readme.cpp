@@ -14,7 +14,7 @@ int main() {
   nn::Sgd optimizer(nn::decay_groups(model, {.weight_decay = 5e-4}), {.lr = 0.06, .momentum = 0.9});
   for (int epoch = 0; epoch < 2; ++epoch)
     while (auto batch = loader.next()) {  // two views of each of 64 images; no labels
-      Tensor loss = losses::nt_xent(model(batch->views[0]), model(batch->views[1]), 0.5);
+      Tensor loss = losses::nt_xent(model(batch->view(0)), model(batch->view(1)), 0.5);
       optimizer.zero_grad();
       loss.backward();
       optimizer.step();

@@ -56,10 +56,10 @@ int main(int argc, char** argv) {
         model.loss.reset(model.recent.rows().slice(0, std::min<int64_t>(remembered, run.step() * batch.size())));
         nn::ema_update(model.target, model.online, 0);  // the teacher becomes the student
       }
-      const int64_t trained = run.step() % 2;                                        // the views take turns
-      Tensor h = run.features(model.online.backbone, batch.views[size_t(trained)]);  // [N, 512]
-      Tensor e0 = model.online.projector(h);                                         // [N, 128]
-      Tensor e1 = model.target(batch.views[size_t(1 - trained)]);                    // the same, without gradient
+      const int64_t trained = run.step() % 2;                               // the views take turns
+      Tensor h = run.features(model.online.backbone, batch.view(trained));  // [N, 512]
+      Tensor e0 = model.online.projector(h);                                // [N, 128]
+      Tensor e1 = model.target(batch.view(1 - trained));                    // the same, without gradient
       run.watch(e0, e1);
       run.chance(std::log(double(groups)));
       if (run.watching()) run.watch_assignments(one_hot(model.loss.assign(e1), groups));

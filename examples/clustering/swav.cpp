@@ -42,12 +42,12 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::Swav model(training.backbone(), {.prototypes = prototypes});
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      const int64_t n = batch.size(), views = int64_t(batch.views.size());
+      const int64_t n = batch.size(), views = batch.view_count();
       model.prototypes.normalize_();
       if (frozen > 0) nn::freeze(model.prototypes, run.epoch() < frozen);
       auto features = [&](const Tensor& x) { return run.features(model.backbone, x); };
-      Tensor h = models::multi_crop(features, batch.groups);  // [V N, 512]: crop after crop, global ones first
-      Tensor z = normalize(model.projector(h));               // [V N, 128]
+      Tensor h = models::multi_crop(features, batch.groups());  // [V N, 512]: crop after crop, global ones first
+      Tensor z = normalize(model.projector(h));                 // [V N, 128]
       run.watch(z.slice(0, n), z.slice(n, 2 * n));
       run.chance(std::log(double(prototypes)));
       Tensor scores = model.prototypes(z);  // [V N, K]

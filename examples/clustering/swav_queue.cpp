@@ -43,12 +43,12 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::SwavQueue model(training.backbone(), queue, {.prototypes = prototypes});
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      const int64_t n = batch.size(), views = int64_t(batch.views.size());
+      const int64_t n = batch.size(), views = batch.view_count();
       model.prototypes.normalize_();
       if (frozen > 0) nn::freeze(model.prototypes, run.epoch() < frozen);
       auto features = [&](const Tensor& x) { return run.features(model.backbone, x); };
-      Tensor h = models::multi_crop(features, batch.groups);  // [V N, 512]: crop after crop, global ones first
-      Tensor z = normalize(model.projector(h));               // [V N, 128]
+      Tensor h = models::multi_crop(features, batch.groups());  // [V N, 512]: crop after crop, global ones first
+      Tensor z = normalize(model.projector(h));                 // [V N, 128]
       Tensor queued = start == 0 || run.epoch() >= start ? model.queued() : Tensor();
       Tensor scores = model.prototypes(z);  // [V N, K]
       Tensor loss = losses::swav(scores, views, queued, {.temperature = temperature, .epsilon = epsilon});

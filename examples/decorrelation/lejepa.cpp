@@ -39,9 +39,9 @@ int main(int argc, char** argv) {
     models::LeJepa model(training.backbone(), out);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
       std::vector<Tensor> h;  // [V N, 512]: view after view, the global ones first
-      for (const Tensor& views : batch.groups) h.push_back(run.features(model.backbone, views));
-      Tensor z = model.projector(concat(h)).reshape({int64_t(batch.views.size()), batch.size(), out});
-      const int64_t globals = batch.groups[0].size(0) / batch.size();
+      for (const Tensor& views : batch.groups()) h.push_back(run.features(model.backbone, views));
+      Tensor z = model.projector(concat(h)).reshape({batch.view_count(), batch.size(), out});
+      const int64_t globals = batch.group(0).size(0) / batch.size();
       run.watch(z.slice(0, 1).reshape({-1, out}), z.slice(1, 2).reshape({-1, out}));
       return losses::lejepa(z, globals, random_directions(out, slices, default_generator(), options.device), lambda);
     });

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     models::Mmcr model(training.backbone(), {hidden, embedding}, momentum > 0);
     if (model.momentum) training.teacher(*model.momentum, "", [&](int64_t, int64_t) { return double(momentum); });
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      const Tensor& x = batch.groups[0];                               // [V N, S, S, C], one view after another
+      const Tensor& x = batch.group(0);                                // [V N, S, S, C], one view after another
       Tensor z = model.projector(run.features(model.backbone, x));     // [V N, 128]
       Tensor slow = model.momentum ? (*model.momentum)(x) : Tensor();  // of it no gradient is kept
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));

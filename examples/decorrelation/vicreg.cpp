@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::VicReg model(training.backbone(), width);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                             // [2N, 2048]
+      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
+      Tensor z = model.projector(h);                            // [2N, 2048]
       Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
       run.watch(z0, z1);
       return losses::vicreg(z0, z1, weights);

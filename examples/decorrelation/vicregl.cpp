@@ -41,12 +41,12 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::VicRegL model(training.backbone(), {width, local, layer_norm});
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor map = run.feature_map(model.backbone, batch.groups[0]);  // [2N, h, w, 512]
-      Tensor z = model.embedding(map), places = model.local(map);     // [2N, 2048], [2N, h w, 512]
+      Tensor map = run.feature_map(model.backbone, batch.group(0));  // [2N, h, w, 512]
+      Tensor z = model.embedding(map), places = model.local(map);    // [2N, 2048], [2N, h w, 512]
       std::vector<losses::VicReglView> views;
       for (int64_t v = 0; v < 2; ++v) {
         const int64_t begin = v * batch.size(), end = begin + batch.size();
-        Tensor crop = batch.places.slice(v, v + 1).reshape({batch.size(), 2, 3});
+        Tensor crop = batch["places"].slice(v, v + 1).reshape({batch.size(), 2, 3});
         views.push_back({z.slice(begin, end), places.slice(begin, end), cell_centres(crop, map.size(1), map.size(2))});
       }
       run.watch(views[0].embedding, views[1].embedding);

@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
     const int64_t together = group > 0 ? group : std::min(options.batch, 128);
     models::WMse model(training.backbone(), embedding > 0 ? embedding : std::min<int64_t>(together / 2, 64));
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor z = model.projector(run.features(model.backbone, batch.groups[0]));  // [V N, 64], one view after another
+      Tensor z = model.projector(run.features(model.backbone, batch.group(0)));  // [V N, 64], one view after another
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
       return losses::w_mse(
           z, {.views = z.size(0) / batch.size(), .group = together, .iterations = iterations, .eps = eps});

@@ -52,14 +52,14 @@ int main(int argc, char** argv) {
       return nn::byol_momentum(step, steps, momentum, last_momentum);
     });
     training.fit(model, model.student.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      const int64_t n = batch.size(), views = int64_t(batch.views.size());
+      const int64_t n = batch.size(), views = batch.view_count();
       if (frozen > 0) model.freeze_last_layer(run.epoch() < frozen);
       double sharpness = temperature;
       if (temperature != last_temperature)
         sharpness = nn::linear_ramp(int64_t(run.epoch()), warmup, temperature, last_temperature);
       auto features = [&](const Tensor& x) { return run.features(model.student.backbone, x); };
-      Tensor student = model.student.projector(models::multi_crop(features, batch.groups));  // [V N, K]
-      Tensor teacher = model.teacher(batch.groups[0]);  // [2N, K], of the global crops, without gradient
+      Tensor student = model.student.projector(models::multi_crop(features, batch.groups()));  // [V N, K]
+      Tensor teacher = model.teacher(batch.group(0));  // [2N, K], of the global crops, without gradient
       run.watch(student.slice(0, n), student.slice(n, 2 * n));
       run.chance(std::log(double(outputs)));
       if (run.watching()) run.watch_assignments(softmax((teacher.to(Dtype::f32) - model.loss.centre) / sharpness));

@@ -30,8 +30,8 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::FastSiam model(training.backbone(), width, width / 4);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);  // [V * N, 512], one view's rows after another
-      Tensor z = model.projector(h), p = model.predictor(z);     // [V * N, 2048] both
+      Tensor h = run.features(model.backbone, batch.group(0));  // [V * N, 512], one view's rows after another
+      Tensor z = model.projector(h), p = model.predictor(z);    // [V * N, 2048] both
       run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
       return losses::negative_cosine(p, losses::mean_of_others(z.detach(), z.size(0) / batch.size()));
     });

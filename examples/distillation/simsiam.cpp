@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     models::SimSiam model(training.backbone(), width, width / 4);
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h), p = model.predictor(z);     // [2N, 2048] both
+      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
+      Tensor z = model.projector(h), p = model.predictor(z);    // [2N, 2048] both
       const int64_t n = batch.size();
       run.watch(z.slice(0, n), z.slice(n, 2 * n));
       Tensor target = no_stop_gradient ? z : z.detach();

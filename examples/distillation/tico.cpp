@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
     training.teacher(model.target, "online.",
                      [&](int64_t step, int64_t steps) { return nn::byol_momentum(step, steps, momentum); });
     training.fit(model, model.online.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor z0 = model.online.projector(run.features(model.online.backbone, batch.views[0]));  // [N, 256]
-      Tensor z1 = model.target(batch.views[1]);                                                 // without gradient
+      Tensor z0 = model.online.projector(run.features(model.online.backbone, batch.view(0)));  // [N, 256]
+      Tensor z1 = model.target(batch.view(1));                                                 // without gradient
       run.watch(z0, z1);
       return model.loss(z0, z1);
     });

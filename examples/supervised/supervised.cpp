@@ -39,9 +39,9 @@ int main(int argc, char** argv) {
     examples::Training training(options);
     Supervised model(training.backbone(), training.classes());
     training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.groups[0]);
+      Tensor h = run.features(model.backbone, batch.group(0));
       run.chance(std::log(double(training.classes())));
-      return cross_entropy(model.fc(h), concat({batch.labels, batch.labels}), {.label_smoothing = smoothing});
+      return cross_entropy(model.fc(h), concat({batch.labels(), batch.labels()}), {.label_smoothing = smoothing});
     });
   });
 }

@@ -20,7 +20,7 @@ Features extract(const Network& network, data::DatasetPtr dataset, const data::V
   int64_t at = 0, total = dataset->size();
   while (auto batch = batches.next()) {
     int64_t n = batch->size();
-    Tensor y = network(batch->views[0]).to(Dtype::f32);
+    Tensor y = network(batch->view(0)).to(Dtype::f32);
     check(y.rank() >= 1 && y.size(0) == n, "extract: want one row for each of {} images, got {}", n, y.shape());
     y = flatten(y.rank() > 1 ? y : unsqueeze(y, 1), 1);
     if (!out.values.defined()) {

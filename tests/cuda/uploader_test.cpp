@@ -20,13 +20,13 @@ TEST_CASE("batches that travel to the device while it works are the loader's", "
   for (size_t i = 0; i < found.size(); ++i) {
     CHECK(found[i].epoch == expected[i].epoch);
     CHECK(found[i].step == expected[i].step);
-    CHECK(found[i].labels.to_vector<int64_t>() == expected[i].labels.to_vector<int64_t>());
+    CHECK(found[i].labels().to_vector<int64_t>() == expected[i].labels().to_vector<int64_t>());
     CHECK(found[i].index.to_vector<int64_t>() == expected[i].index.to_vector<int64_t>());
-    CHECK(found[i].places.to_vector<float>() == expected[i].places.to_vector<float>());
-    REQUIRE(found[i].views.size() == 2);
-    for (size_t v = 0; v < 2; ++v) {
-      CHECK(found[i].views[v].device() == Device::cuda());
-      CHECK(max(abs(found[i].views[v].to(Device::cpu()) - expected[i].views[v])).item() < 1e-5);
+    CHECK(found[i]["places"].to_vector<float>() == expected[i]["places"].to_vector<float>());
+    REQUIRE(found[i].view_count() == 2);
+    for (int64_t v = 0; v < 2; ++v) {
+      CHECK(found[i].view(v).device() == Device::cuda());
+      CHECK(max(abs(found[i].view(v).to(Device::cpu()) - expected[i].view(v))).item() < 1e-5);
     }
   }
 }
@@ -35,5 +35,5 @@ TEST_CASE("on the CPU an uploader hands the loader's batches on", "[cuda][data]"
   const data::Split split = data::open_dataset("synthetic:8");
   data::Loader loader(split.train, data::test_views(16), data::eval_options(4, 0));
   data::Uploader batches(loader, Device::cpu());
-  CHECK(batches.next()->views[0].shape() == Shape{4, 16, 16, 3});
+  CHECK(batches.next()->view(0).shape() == Shape{4, 16, 16, 3});
 }

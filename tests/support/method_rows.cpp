@@ -44,14 +44,13 @@ Tensor entry(const Tensor& t, int64_t number) {
 
 data::Batch batch_of(const Fixture& torch, int64_t number, Device device) {
   data::Batch batch;
-  batch.index = entry(torch["index"], number).to(device);
-  batch.set("labels", entry(torch["labels"], number).to(device));
-  if (torch.has("places")) batch.set("places", entry(torch["places"], number).to(device));
-  int64_t group = 0;
+  batch.index = entry(torch["index"], number);
+  for (const char* name : {"labels", "places"})
+    if (torch.has(name)) batch.set(name, entry(torch[name], number));
+  for (const auto& [name, values] : torch.part("batch")) batch.set(name, entry(values, number));  // any other field
   for (const auto& [name, images] : torch.part("group"))
-    batch.set("views." + std::to_string(group++),
-              ((entry(images, number).to(Dtype::f32) / 255 - 0.5) / 0.25).to(device));
-  return batch;
+    batch.set("views." + name, (entry(images, number).to(Dtype::f32) / 255 - 0.5) / 0.25);
+  return batch.map([&](const Tensor& t) { return t.to(device); });
 }
 
 }  // namespace

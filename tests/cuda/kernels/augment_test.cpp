@@ -39,17 +39,17 @@ void compare(const Views& views, const DatasetPtr& dataset, int64_t batch = 7) {
   for (auto expected = on_cpu.next(); expected; expected = on_cpu.next()) {
     auto found = on_device.next();
     REQUIRE(found);
-    REQUIRE(found->views.size() == expected->views.size());
-    REQUIRE(found->groups.size() == expected->groups.size());
-    CHECK(found->labels.to_vector<int64_t>() == expected->labels.to_vector<int64_t>());
-    for (size_t v = 0; v < expected->views.size(); ++v) {
-      INFO("view " << v << " of " << expected->views[v].shape().str());
-      CHECK(found->views[v].device() == Device::cuda());
-      const Tensor picture = found->views[v].to(Device::cpu());
-      REQUIRE(picture.shape() == expected->views[v].shape());
+    REQUIRE(found->view_count() == expected->view_count());
+    REQUIRE(found->group_count() == expected->group_count());
+    CHECK(found->labels().to_vector<int64_t>() == expected->labels().to_vector<int64_t>());
+    for (int64_t v = 0; v < expected->view_count(); ++v) {
+      INFO("view " << v << " of " << expected->view(v).shape().str());
+      CHECK(found->view(v).device() == Device::cuda());
+      const Tensor picture = found->view(v).to(Device::cpu());
+      REQUIRE(picture.shape() == expected->view(v).shape());
       int64_t different = 0;
       for (int64_t i = 0; i < picture.numel(); ++i)
-        different += static_cast<const Tensor&>(picture).data<float>()[i] != expected->views[v].data<float>()[i];
+        different += static_cast<const Tensor&>(picture).data<float>()[i] != expected->view(v).data<float>()[i];
       CHECK(different == 0);
     }
   }
@@ -118,6 +118,6 @@ TEST_CASE("views that are functions of images are made on the CPU", "[cuda][augm
       loader(synthetic(8, 0, 12), views, for_device(options, Device::cuda()));
   CHECK(!loader.options().raw);
   Uploader batches(loader, Device::cuda());
-  Tensor found = batches.next()->views[0].to(Device::cpu());
-  CHECK(max(abs(found - on_cpu.next()->views[0])).item() < 1e-5);
+  Tensor found = batches.next()->view(0).to(Device::cpu());
+  CHECK(max(abs(found - on_cpu.next()->view(0))).item() < 1e-5);
 }

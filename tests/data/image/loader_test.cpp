@@ -21,10 +21,10 @@ bool same(const Tensor& a, const Tensor& b) {
 }
 
 bool same(const Batch& a, const Batch& b) {
-  if (a.epoch != b.epoch || a.step != b.step || a.views.size() != b.views.size()) return false;
-  for (size_t i = 0; i < a.views.size(); ++i)
-    if (!same(a.views[i], b.views[i])) return false;
-  return same(a.labels, b.labels) && same(a.index, b.index) && same(a.places, b.places);
+  if (a.epoch != b.epoch || a.step != b.step || a.fields().size() != b.fields().size()) return false;
+  for (const Batch::Field& field : a.fields())
+    if (!b.has(field.name) || !same(field.value, b[field.name])) return false;
+  return same(a.index, b.index);
 }
 
 // All batches of some epochs from where the loader stands.
@@ -83,17 +83,17 @@ TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]"
   Loader loader(images, dino_views(16, 8, 3), {.batch_size = 6, .workers = 1});
   const Batch batch = *loader.next();
   CHECK(batch.size() == 6);
-  REQUIRE(batch.views.size() == 5);
-  CHECK(batch.views[0].shape() == Shape{6, 16, 16, 3});
-  CHECK(batch.views[4].shape() == Shape{6, 8, 8, 3});
-  REQUIRE(batch.groups.size() == 2);
-  CHECK(batch.groups[0].shape() == Shape{12, 16, 16, 3});
-  CHECK(batch.groups[1].shape() == Shape{18, 8, 8, 3});
-  CHECK(batch.groups[1].shares_memory(batch.views[2]));
-  CHECK(same(batch.groups[0].slice(6, 12), batch.views[1]));
+  REQUIRE(batch.view_count() == 5);
+  CHECK(batch.view(0).shape() == Shape{6, 16, 16, 3});
+  CHECK(batch.view(4).shape() == Shape{6, 8, 8, 3});
+  REQUIRE(batch.group_count() == 2);
+  CHECK(batch.group(0).shape() == Shape{12, 16, 16, 3});
+  CHECK(batch.group(1).shape() == Shape{18, 8, 8, 3});
+  CHECK(batch.group(1).shares_memory(batch.view(2)));
+  CHECK(same(batch.group(0).slice(6, 12), batch.view(1)));
   for (int64_t i = 0; i < 6; ++i) {
     const int64_t index = batch.index.data<int64_t>()[i];
-    CHECK(batch.labels.data<int64_t>()[i] == images->label(index));
+    CHECK(batch.labels().data<int64_t>()[i] == images->label(index));
   }
 }
 
@@ -103,17 +103,17 @@ TEST_CASE("a batch says where its views lie, also where they are made on a devic
   Loader made(images, views, {.batch_size = 10, .seed = 3, .workers = 1});
   Loader raw(images, views, {.batch_size = 10, .seed = 3, .workers = 1, .raw = true});
   const Batch batch = *made.next();
-  REQUIRE(batch.places.shape() == Shape{5, 10, 2, 3});
-  CHECK(same(raw.next()->places, batch.places));
+  REQUIRE(batch["places"].shape() == Shape{5, 10, 2, 3});
+  CHECK(same((*raw.next())["places"], batch["places"]));
   for (int64_t i = 0; i < 5 * 10; ++i) {  // crops of images of 32 pixels, mirrored or not
-    const float* place = batch.places.data<float>() + i * 6;
+    const float* place = batch["places"].data<float>() + i * 6;
     CHECK((place[1] == 0 && place[3] == 0 && place[4] > 0));
     CHECK((std::min(place[2], place[2] + place[0]) >= 0 && std::max(place[2], place[2] + place[0]) <= 32));
     CHECK((place[5] >= 0 && place[5] + place[4] <= 32));
   }
   Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}),
                {.batch_size = 10});
-  CHECK(!other.next()->places.defined());
+  CHECK(!other.next()->has("places"));
 }
 
 TEST_CASE("8-bit batches are the normalised ones before normalising", "[data][loader]") {
@@ -122,8 +122,8 @@ TEST_CASE("8-bit batches are the normalised ones before normalising", "[data][lo
   Loader bytes(images, simclr_views(12), {.batch_size = 8, .seed = 3, .workers = 0, .dtype = Dtype::u8});
   const Batch a = *floats.next(), b = *bytes.next();
   for (int64_t i = 0; i < 8; ++i) {
-    const Image image = Normalize().invert(a.views[1].data<float>() + i * 12 * 12 * 3, 12, 12);
-    CHECK(std::memcmp(image.data(), b.views[1].data<uint8_t>() + i * 12 * 12 * 3, image.bytes()) == 0);
+    const Image image = Normalize().invert(a.view(1).data<float>() + i * 12 * 12 * 3, 12, 12);
+    CHECK(std::memcmp(image.data(), b.view(1).data<uint8_t>() + i * 12 * 12 * 3, image.bytes()) == 0);
   }
 }
 
@@ -152,8 +152,8 @@ TEST_CASE("random numbers differ from epoch to epoch and from image to image", "
   const Batch first_epoch = *loader.next();
   CHECK(!loader.next());
   const Batch second_epoch = *loader.next();
-  CHECK(!same(first_epoch.views[0], second_epoch.views[0]));
-  CHECK(!same(first_epoch.views[0].slice(0, 1), first_epoch.views[0].slice(1, 2)));
+  CHECK(!same(first_epoch.view(0), second_epoch.view(0)));
+  CHECK(!same(first_epoch.view(0).slice(0, 1), first_epoch.view(0).slice(1, 2)));
 }
 
 TEST_CASE("for evaluation every image comes once, in order, the last batch short", "[data][loader]") {
@@ -314,7 +314,7 @@ TEST_CASE("a loader tells which views an image has in an epoch", "[data][loader]
         const std::vector<Image> views = loader.views_of(batch->index.data<int64_t>()[i], batch->epoch);
         REQUIRE(views.size() == 2);
         for (size_t v = 0; v < 2; ++v) {
-          const uint8_t* made = batch->views[v].data<uint8_t>() + i * int64_t(views[v].bytes());
+          const uint8_t* made = batch->view(int64_t(v)).data<uint8_t>() + i * int64_t(views[v].bytes());
           CHECK(std::equal(made, made + views[v].bytes(), views[v].data()));
         }
       }

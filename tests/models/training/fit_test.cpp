@@ -62,7 +62,7 @@ struct Trial {
         },
         split);
     fit(options, loader, model, model, optimizer, evaluator, [&](const data::Batch& batch, Run& run) {
-      Tensor z0 = run.features(model, batch.views[0] + 0.01 * randn(batch.views[0].shape())), z1 = net(batch.views[1]);
+      Tensor z0 = run.features(model, batch.view(0) + 0.01 * randn(batch.view(0).shape())), z1 = net(batch.view(1));
       run.watch(z0, z1);
       return twist(losses::nt_xent(z0, z1, 0.5), net, run);
     });

@@ -12,7 +12,7 @@ std::vector<MethodCase> linalg_methods() {
            [] {
              auto model = std::make_shared<models::WMse>(tiny_backbone(), 3, 12);
              return Method{model, [model](const data::Batch& batch, int64_t) {
-                             return losses::w_mse((*model)(batch.groups[0]), {.group = batch.size()});
+                             return losses::w_mse((*model)(batch.group(0)), {.group = batch.size()});
                            }};
            },
            0.005, 5e-4},  // eight images of three dimensions: small pivots magnify rounding
@@ -20,8 +20,8 @@ std::vector<MethodCase> linalg_methods() {
              auto model = std::make_shared<models::Mmcr>(tiny_backbone(), std::vector<int64_t>{12, 6}, true);
              return Method{model,
                            [model](const data::Batch& batch, int64_t) {
-                             return losses::mmcr((*model)(batch.groups[0]), {.lambda = 0.1},
-                                                 (*model->momentum)(batch.groups[0]));
+                             return losses::mmcr((*model)(batch.group(0)), {.lambda = 0.1},
+                                                 (*model->momentum)(batch.group(0)));
                            },
                            &*model->momentum};
            }}};

@@ -18,8 +18,8 @@ Method swav() {
   auto model = std::make_shared<models::Swav>(tiny_backbone(), kSwav);
   return {model, [model](const data::Batch& batch, int64_t) {
             model->prototypes.normalize_();
-            Tensor z = normalize(model->projector(models::multi_crop(model->backbone, batch.groups)));
-            return losses::swav(model->prototypes(z), int64_t(batch.views.size()));
+            Tensor z = normalize(model->projector(models::multi_crop(model->backbone, batch.groups())));
+            return losses::swav(model->prototypes(z), batch.view_count());
           }};
 }
 
@@ -27,8 +27,8 @@ Method swav_queue() {
   auto model = std::make_shared<models::SwavQueue>(tiny_backbone(), 20, kSwav);
   return {model, [model](const data::Batch& batch, int64_t) {
             model->prototypes.normalize_();
-            Tensor z = normalize(model->projector(models::multi_crop(model->backbone, batch.groups)));
-            Tensor loss = losses::swav(model->prototypes(z), int64_t(batch.views.size()), model->queued());
+            Tensor z = normalize(model->projector(models::multi_crop(model->backbone, batch.groups())));
+            Tensor loss = losses::swav(model->prototypes(z), batch.view_count(), model->queued());
             model->remember(z, batch.size());
             return loss;
           }};
@@ -38,8 +38,8 @@ Method dino() {
   auto model = std::make_shared<models::WithLoss<models::Dino, losses::Dino>>(
       models::Dino(tiny_backbone(), {.outputs = 10, .hidden = 12, .bottleneck = 8}), losses::Dino(10));
   auto loss = [model](const data::Batch& batch, int64_t) {
-    Tensor student = model->student.projector(models::multi_crop(model->student.backbone, batch.groups));
-    return model->loss(student, model->teacher(batch.groups[0]), int64_t(batch.views.size()));
+    Tensor student = model->student.projector(models::multi_crop(model->student.backbone, batch.groups()));
+    return model->loss(student, model->teacher(batch.group(0)), batch.view_count());
   };
   return {model, loss, &model->teacher, "student."};
 }

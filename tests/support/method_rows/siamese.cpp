@@ -24,7 +24,7 @@ Tensor crossed(const Tensor& p, const Tensor& z) {
 Method byol() {
   auto model = std::make_shared<models::Byol>(tiny_backbone(), 8, 12);
   auto loss = [model](const data::Batch& batch, int64_t) {
-    const Tensor& x = batch.groups[0];
+    const Tensor& x = batch.group(0);
     return crossed(model->predictor(model->online(x)), model->target(x));
   };
   return {model, loss, &model->target, "online."};
@@ -33,7 +33,7 @@ Method byol() {
 Method simsiam() {
   auto model = std::make_shared<models::SimSiam>(tiny_backbone(), 12, 4);
   return {model, [model](const data::Batch& batch, int64_t) {
-            Tensor z = (*model)(batch.groups[0]);
+            Tensor z = (*model)(batch.group(0));
             return crossed(model->predictor(z), z.detach());
           }};
 }
@@ -41,9 +41,8 @@ Method simsiam() {
 Method fastsiam() {
   auto model = std::make_shared<models::FastSiam>(tiny_backbone(), 12, 4);
   return {model, [model](const data::Batch& batch, int64_t) {
-            Tensor z = (*model)(batch.groups[0]);
-            return losses::negative_cosine(model->predictor(z),
-                                           losses::mean_of_others(z.detach(), int64_t(batch.views.size())));
+            Tensor z = (*model)(batch.group(0));
+            return losses::negative_cosine(model->predictor(z), losses::mean_of_others(z.detach(), batch.view_count()));
           }};
 }
 
@@ -51,7 +50,7 @@ Method tico() {
   auto model = std::make_shared<models::WithLoss<models::Tico, losses::Tico>>(models::Tico(tiny_backbone(), 8, 12),
                                                                               losses::Tico({.features = 8}));
   auto loss = [model](const data::Batch& batch, int64_t) {
-    return model->loss(model->online(batch.views[0]), model->target(batch.views[1]));
+    return model->loss(model->online(batch.view(0)), model->target(batch.view(1)));
   };
   return {model, loss, &model->target, "online."};
 }
@@ -60,7 +59,7 @@ Method smog() {
   auto model = std::make_shared<models::WithLoss<models::Smog, losses::Smog>>(
       models::Smog(tiny_backbone(), 8, 12, 24), losses::Smog({.groups = 5, .features = 8}));
   auto loss = [model](const data::Batch& batch, int64_t step) {
-    Tensor e0 = model->online(batch.views[size_t(step % 2)]), e1 = model->target(batch.views[size_t(1 - step % 2)]);
+    Tensor e0 = model->online(batch.view(step % 2)), e1 = model->target(batch.view(1 - step % 2));
     Tensor value = model->loss(model->predictor(e0), e0, e1);
     model->recent.push(e0);
     return value;
