@@ -16,6 +16,7 @@
 #include <fovea/kernels/context.h>
 #include <fovea/models/training/checkpointer.h>
 #include <fovea/models/training/folder.h>
+#include <fovea/models/training/optimizers.h>
 
 namespace fovea::examples {
 
@@ -238,6 +239,9 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   if (options.fit.cuda_graph && options.fit.online_probe)
     usage("--cuda-graph: want no --online-probe, which reads every step");
   if (options.fit.out.empty()) usage("--out: want a folder");
+  const std::vector<std::string>& optimizers = models::optimizer_names();
+  if (std::find(optimizers.begin(), optimizers.end(), options.fit.optimizer) == optimizers.end())
+    usage("--optimizer: want {}, got {}", fmt::join(optimizers, ", "), options.fit.optimizer);
   if (device == "cuda")
     options.fit.device = Device::cuda();
   else if (device == "cpu")

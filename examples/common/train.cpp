@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <fovea/models/backbones/resnet.h>
-#include <fovea/models/training/optimizers.h>
 
 namespace fovea::examples {
 
@@ -63,21 +62,11 @@ data::Split open_data(const Options& options) {
   return split;
 }
 
-int train(int argc, char** argv, const Program& program,
-          const std::function<void(Setup&, const std::function<void(models::Method&)>&)>& make_and_fit) {
-  return run(argc, argv, program.about, program.defaults, program.flags, [&](const Options& options) {
-    const auto& names = models::optimizer_names();
-    if (std::find(names.begin(), names.end(), options.fit.optimizer) == names.end())
-      throw UsageError(
-          fmt::format("--optimizer: want sgd, lars, lars-lightly, adam or adamw, got {}", options.fit.optimizer));
-    Setup setup(options, open_data(options));
-    const data::Views views = program.views(options, setup.split().train->image_size());
-    make_and_fit(setup, [&](models::Method& method) {
-      models::FitOptions fit = options.fit;
-      if (nn::Module* kept = method.kept()) fit.network = fmt::format("{}, width {}", kept->describe(), options.width);
-      models::fit(method, {setup.split(), views}, setup.generator(), fit);
-    });
-  });
+void fit(models::Method& method, const data::Views& views, Setup& setup) {
+  models::FitOptions options = setup.options.fit;
+  if (nn::Module* kept = method.kept())
+    options.network = fmt::format("{}, width {}", kept->describe(), setup.options.width);
+  models::fit(method, {setup.split(), views}, setup.generator(), options);
 }
 
 }  // namespace fovea::examples

@@ -32,7 +32,7 @@ struct Program {
 // What a method is made from: the run's options, images and random numbers.
 class Setup {
  public:
-  Setup(const Options& options, data::Split split) : options(options), split_(std::move(split)) {}
+  Setup(const Options& given, data::Split split) : options(given), split_(std::move(split)) {}
   const data::Split& split() const { return split_; }
   int64_t images() const { return split_.train->size(); }
   int64_t classes() const { return int64_t(split_.train->classes().size()); }
@@ -47,15 +47,18 @@ class Setup {
   Generator generator_{uint64_t(options.fit.seed)};
 };
 
+// Trains the method on such views of the images, and reports.
+void fit(models::Method& method, const data::Views& views, Setup& setup);
+
 // main(): reads the command line, makes the method with `make(Setup&)`, which returns one (models/methods), trains it
 // and reports on it. Returns the exit code.
-int train(int argc, char** argv, const Program& program,
-          const std::function<void(Setup&, const std::function<void(models::Method&)>& fit)>& make_and_fit);
 template <class Make>
 int train(int argc, char** argv, const Program& program, Make&& make) {
-  return train(argc, argv, program, [&](Setup& setup, const std::function<void(models::Method&)>& fit) {
+  return run(argc, argv, program.about, program.defaults, program.flags, [&](const Options& options) {
+    Setup setup(options, open_data(options));
+    const data::Views views = program.views(options, setup.split().train->image_size());
     auto method = make(setup);
-    fit(method);
+    fit(method, views, setup);
   });
 }
 

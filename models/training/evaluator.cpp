@@ -24,8 +24,8 @@ ExtractOptions Evaluator::extract_options() const {
 void Evaluator::extract() {
   EvalMode eval(model_);
   Autocast autocast(options_.bf16);
-  bank_ = extract(features_, split_.train, views_, extract_options());
-  queries_ = extract(features_, split_.test, views_, extract_options());
+  bank_ = models::extract(features_, split_.train, views_, extract_options());
+  queries_ = models::extract(features_, split_.test, views_, extract_options());
 }
 
 double Evaluator::knn() const {
@@ -76,8 +76,8 @@ ProbeResult Evaluator::linear(const Features& bank, const Features& queries) con
 }
 
 Evaluator::Pixels Evaluator::pixels() const {
-  Features bank = pixels(split_.train, views_, extract_options()),
-           queries = pixels(split_.test, views_, extract_options());
+  Features bank = models::pixels(split_.train, views_, extract_options()),
+           queries = models::pixels(split_.test, views_, extract_options());
   return {knn(bank, queries), linear(bank, queries)};
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 #include <fovea/core/check.h>
@@ -28,8 +29,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 data::Loader training_loader(const FitOptions& options, const Images& images) {
-  check(images.split.train->size() >= options.batch, "--batch {} is more than the {} training images", options.batch,
-        images.split.train->size());
+  check(images.split.train->size() >= options.batch, "fit: want a batch of at most the {} training images, got {}",
+        images.split.train->size(), options.batch);
   return {images.split.train, images.views,
           data::for_device({.batch_size = options.batch, .seed = uint64_t(options.seed), .workers = options.workers},
                            options.device)};
@@ -53,11 +54,11 @@ class Run {
         progress_(int((steps_ + per_epoch_ - 1) / per_epoch_)),
         probe_(make_probe(evaluator)),
         trainer_(method, options, std::filesystem::path(options.out) / kCheckpointFile),
-        checkpointer_(options, method, probe_ ? &*probe_ : nullptr, trainer_.optimizers(), generator, per_epoch_),
+        checkpointer_(options, method, probe_.get(), trainer_.optimizers(), generator, per_epoch_),
         alarm_([this](const std::string& warning) { progress_.line(warning); }) {
     start();
     if (evaluator)
-      evaluations_.emplace(options, *method.kept(), *evaluator, probe_ ? &*probe_ : nullptr, *journal_, per_epoch_,
+      evaluations_.emplace(options, *method.kept(), *evaluator, probe_.get(), *journal_, per_epoch_,
                            [this](const Record& record) {
                              for (Listener* listener : listeners_) listener->on_evaluation(record);
                            });
@@ -79,11 +80,11 @@ class Run {
   }
 
  private:
-  std::optional<OnlineProbe> make_probe(const Evaluator* evaluator) const {
+  std::unique_ptr<OnlineProbe> make_probe(const Evaluator* evaluator) const {
     if (!options_.online_probe) return {};
     auto* backbone = dynamic_cast<Backbone*>(method_.kept());
     check(backbone && evaluator, "{}: keeps no backbone for an online probe", method_.describe());
-    std::optional<OnlineProbe> probe(std::in_place, backbone->features(), evaluator->classes());
+    auto probe = std::make_unique<OnlineProbe>(backbone->features(), evaluator->classes());
     probe->to(options_.device);
     return probe;
   }
@@ -169,7 +170,7 @@ class Run {
   int64_t step_ = 0;
   Interval interval_;
   Progress progress_;
-  std::optional<OnlineProbe> probe_;
+  std::unique_ptr<OnlineProbe> probe_;
   Trainer trainer_;
   Checkpointer checkpointer_;
   CollapseAlarm alarm_;

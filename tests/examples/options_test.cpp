@@ -2,7 +2,7 @@
 
 #include <fovea/core/safetensors.h>
 
-#include "common/folder.h"
+#include 
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -30,8 +30,8 @@ Parsed parsed(std::vector<const char*> arguments) {
 void write_checkpoint(const std::filesystem::path& folder, const std::string& method, const Options& options) {
   SafeTensors file;
   file.metadata["method"] = method;
-  for (const Options::Value& value : options.values) file.metadata[metadata_key(value.flag)] = value.text;
-  save_safetensors(folder / kCheckpointFile, file);
+  for (const models::FitOptions::Setting& value : options.fit.settings) file.metadata[models::metadata_key(value.name)] = value.text;
+  save_safetensors(folder / models::kCheckpointFile, file);
 }
 
 }  // namespace
@@ -39,22 +39,22 @@ void write_checkpoint(const std::filesystem::path& folder, const std::string& me
 TEST_CASE("without flags the defaults hold", "[examples]") {
   Options options = parsed({}).options;
   CHECK(options.data == "fashion-mnist");
-  CHECK(options.batch == 256);
-  CHECK(options.lr == 0.06f);
-  CHECK(!options.resume);
-  CHECK(options.method == "demo");
+  CHECK(options.fit.batch == 256);
+  CHECK(options.fit.lr == 0.06f);
+  CHECK(!options.fit.resume);
+  CHECK(options.fit.method == "demo");
 }
 
 TEST_CASE("flags set options and the example's own variables", "[examples]") {
   Parsed p = parsed({"--data", "synthetic:64", "--batch=32", "--lr", "1e-3", "--bf16", "--temperature", "0.1"});
   CHECK(p.options.data == "synthetic:64");
-  CHECK(p.options.batch == 32);
-  CHECK(p.options.lr == 1e-3f);
-  CHECK(p.options.bf16);
+  CHECK(p.options.fit.batch == 32);
+  CHECK(p.options.fit.lr == 1e-3f);
+  CHECK(p.options.fit.bf16);
   CHECK(p.temperature == 0.1f);
   auto text = [&](const std::string& flag) {
-    for (const auto& value : p.options.values)
-      if (value.flag == flag) return value.text;
+    for (const auto& value : p.options.fit.settings)
+      if (value.name == flag) return value.text;
     return std::string("absent");
   };
   CHECK(text("--lr") == "0.001");
@@ -63,8 +63,8 @@ TEST_CASE("flags set options and the example's own variables", "[examples]") {
 }
 
 TEST_CASE("without --lr the learning rate grows with the batch", "[examples]") {
-  CHECK(parsed({"--batch", "64"}).options.lr == Approx(0.015));
-  CHECK(parsed({"--batch", "64", "--lr", "0.1"}).options.lr == 0.1f);
+  CHECK(parsed({"--batch", "64"}).options.fit.lr == Approx(0.015));
+  CHECK(parsed({"--batch", "64", "--lr", "0.1"}).options.fit.lr == 0.1f);
 }
 
 TEST_CASE("a preset stands for flags, and those beside it win", "[examples]") {
@@ -78,9 +78,9 @@ TEST_CASE("a preset stands for flags, and those beside it win", "[examples]") {
   };
   CHECK(with({"--preset", "long"}).epochs == 800);
   Options options = with({"--epochs", "5", "--preset=short"});
-  CHECK(options.epochs == 5);
-  CHECK(options.lr == 0.5f);
-  CHECK(options.bf16);
+  CHECK(options.fit.epochs == 5);
+  CHECK(options.fit.lr == 0.5f);
+  CHECK(options.fit.bf16);
   CHECK(options.preset == "short");
   CHECK_THROWS_WITH(with({"--preset", "medium"}), Catch::Contains("want short or long, got medium"));
 }
@@ -121,23 +121,23 @@ TEST_CASE("a resumed run takes the options of its checkpoint", "[examples]") {
       folder.path(), "demo",
       parsed({"--width", "16", "--lr", "0.1", "--temperature", "0.2", "--log-every", "3", "--bf16"}).options);
   Parsed p = parsed({"--resume", path.c_str()});
-  CHECK(p.options.resume);
-  CHECK(p.options.out == path);
+  CHECK(p.options.fit.resume);
+  CHECK(p.options.fit.out == path);
   CHECK(p.options.width == 16);
-  CHECK(p.options.lr == 0.1f);
-  CHECK(p.options.bf16);
+  CHECK(p.options.fit.lr == 0.1f);
+  CHECK(p.options.fit.bf16);
   CHECK(p.temperature == 0.2f);
-  CHECK(p.options.log_every == 3);
+  CHECK(p.options.fit.log_every == 3);
 
   SECTION("the folder may be given by --out") {
     Parsed q = parsed({"--out", path.c_str(), "--resume"});
-    CHECK(q.options.resume);
+    CHECK(q.options.fit.resume);
     CHECK(q.options.width == 16);
   }
   SECTION("what does not change the result may be given anew") {
     Parsed q = parsed({"--resume", path.c_str(), "--log-every", "7", "--workers", "1"});
-    CHECK(q.options.log_every == 7);
-    CHECK(q.options.workers == 1);
+    CHECK(q.options.fit.log_every == 7);
+    CHECK(q.options.fit.workers == 1);
   }
   SECTION("the same value again is no contradiction") {
     CHECK(parsed({"--resume", path.c_str(), "--width", "16", "--lr", "0.1"}).options.width == 16);
