@@ -14,7 +14,7 @@
 #include <fovea/models/training/folder.h>
 #include <fovea/models/training/journal.h>
 #include <fovea/models/training/progress.h>
-#include <fovea/models/training/report.h>
+#include <fovea/models/training/report/report.h>
 #include <fovea/models/training/stop_signals.h>
 #include <fovea/models/training/trainer.h>
 #include <fovea/nn/train/schedule.h>
