@@ -13,7 +13,7 @@ Dino::Dino(int64_t outputs, const DinoOptions& options) : centre(Tensor::zeros({
         options.student_temperature, options.centre_momentum);
 }
 
-Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t views, double teacher_temperature) {
+Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t views, double teacher_temperature) const {
   check(teacher.rank() == 2 && teacher.size(0) > 0 && teacher.size(1) == centre.value.size(0),
         "Dino: want the teacher's logits [T N, {}], got {}", centre.value.size(0), teacher.shape());
   check(teacher_temperature > 0, "Dino: want a teacher temperature above 0, got {}", teacher_temperature);
@@ -22,12 +22,16 @@ Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t vi
     NoGrad no_grad;
     const Tensor logits = full_precision(teacher.detach());
     targets = softmax((logits - centre.value.to(logits.dtype())) / teacher_temperature);
-    if (training()) {  // the targets are made, so nothing reads the old centre any more
-      mul_(centre.value, options_.centre_momentum);
-      add_(centre.value, mean(logits, {0}).to(centre.value.dtype()), 1 - options_.centre_momentum);
-    }
   }
   return cross_view(full_precision(student) / options_.student_temperature, targets, views);
+}
+
+void Dino::update(const Tensor& mean) {
+  check(mean.shape() == centre.value.shape(), "Dino: want the mean {} of the teacher's logits, got {}",
+        centre.value.shape(), mean.shape());
+  NoGrad no_grad;
+  mul_(centre.value, options_.centre_momentum);
+  add_(centre.value, mean.to(centre.value.dtype()), 1 - options_.centre_momentum);
 }
 
 std::string Dino::describe() const {

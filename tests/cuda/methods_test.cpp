@@ -5,7 +5,7 @@ using namespace fovea;
 using namespace fovea::testing;
 
 TEST_CASE("two steps of every method have the CPU's losses on the device", "[cuda][methods]") {
-  for (const MethodCase& row : method_cases()) {
+  for (const MethodRow& row : method_rows()) {
     DYNAMIC_SECTION(row.name) {
       MethodRun cpu(row), cuda(row, Device::cuda());
       for (int i = 0; i < 2; ++i) {

@@ -72,7 +72,7 @@ double MethodRun::step() {
   for (const models::Follows& teacher : method->teachers()) optimizer.set_teacher_momentum(teacher.momentum(at));
   optimizer.zero_grad();
   method->train();
-  models::Step step({.position = at});
+  models::Step step({.position = at, .ranks = ranks});
   Tensor loss = method->loss(batch_of(torch_, steps % 2, device_), step);
   loss.backward();
   optimizer.step();

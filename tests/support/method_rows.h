@@ -45,6 +45,7 @@ class MethodRun {
   std::unique_ptr<models::Method> method;
   nn::Sgd optimizer;
   int64_t steps = 0;
+  models::Ranks* ranks = nullptr;  // of the steps to come
 
  private:
   const MethodRow& row_;

@@ -1,32 +1,58 @@
 #pragma once
 
+#include <fovea/losses/clustering/smog.h>
+#include <fovea/models/methods/method.h>
 #include <fovea/models/parts/encoder.h>
 #include <fovea/models/parts/memory.h>
 #include <fovea/models/parts/teacher.h>
 
 namespace fovea::models {
 
+struct SmogOptions {
+  int64_t groups = 300;        // G
+  int64_t out = 128;           // D, units of the last layers
+  int64_t hidden = 2048;       // units of the hidden layers of projector and predictor
+  float beta = 0.99f;          // share of a group's feature that stays each step
+  float temperature = 0.1f;    // t of the classification into groups
+  float momentum = 0.99f;      // m of the target
+  int64_t reset_every = 300;   // steps between two k-means that find the groups anew
+  int64_t remembered = 10000;  // the latest projections, among which they are found
+  int64_t batch = 256;         // samples of a step, of all processes: how many projections it adds to those
+};
+
 // SMoG (Pang et al., 2022, arXiv:2207.06167): images are told apart by the groups they belong to, and the groups move
-// in the very step that learns from them. Train on losses::Smog(predictor(e0), e0, target(view1)) with e0 =
-// online(view0), let the target follow "online.", and keep the projections e0 of late: the groups are found anew among
-// them now and then. The projector is Linear-BN-ReLU-Linear-BN, the last without scale and shift, features -> hidden ->
-// out; the predictor Linear-BN-ReLU-Linear, out -> hidden -> out.
-struct Smog : nn::Module {
+// within the step that learns from them. Views take turns: x_1 is the first view in even steps and the second in odd
+// ones, x_2 the other.
+//
+//   e = online(x_1),  p = predictor(e),  e' = target(x_2),  g(e) = the group of the largest cosine with e
+//   G'_k = beta G_k + (1 - beta) mean of the e_i with g(e_i) = k
+//   loss = 1/N sum_i -log softmax_k(cos(p_i, G'_k) / t) at k = g(e'_i)
+//   target = m target + (1 - m) online                                   after the step
+//
+// Every reset_every steps the groups begin anew, as the centres of a k-means among the latest projections, and the
+// target as a copy of the online network.
+//
+// The projector is Linear-BN-ReLU-Linear-BN, the last without scale and shift, features -> hidden -> D; the predictor
+// Linear-BN-ReLU-Linear, D -> hidden -> D. A batch has two views of each image. G is part of the state, as
+// "loss.groups".
+struct Smog : Method {
+  explicit Smog(Backbone network, const SmogOptions& options = {}, Generator& generator = default_generator());
+
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &online.backbone; }
+  std::vector<Follows> teachers() override;
+  void before_step(const Position& at) override;
+  void visit(nn::Visitor& v) override {
+    v("online", online), v("predictor", predictor), v("target", target), v("recent", recent), v("loss", criterion);
+  }
+  std::string describe() const override { return "Smog"; }
+
+  SmogOptions options;
   Encoder online;
   nn::Sequential predictor;
   Teacher<Encoder> target;
   Queue recent;  // projections, newest first
-
-  explicit Smog(Backbone network, int64_t out = 128, int64_t hidden = 2048, int64_t remembered = 10000,
-                Generator& generator = default_generator())
-      : online(mlp_encoder(std::move(network), {hidden, out}, LastNorm::batch_norm_without_affine, generator)),
-        predictor(mlp_head({out, hidden, out}, LastNorm::none, generator)),
-        target(online),
-        recent(remembered, out, generator) {}
-  void visit(nn::Visitor& v) override {
-    v("online", online), v("predictor", predictor), v("target", target), v("recent", recent);
-  }
-  std::string describe() const override { return "Smog"; }
+  losses::Smog criterion;
 };
 
 }  // namespace fovea::models

@@ -1,17 +1,42 @@
 #pragma once
 
-#include <fovea/models/parts/encoder.h>
+#include <fovea/models/methods/method.h>
+#include <fovea/models/parts/heads.h>
 
 namespace fovea::models {
 
-// LeJEPA (Balestriero & LeCun, 2025, arXiv:2511.08544): all views of an image agree, and SIGReg makes the embeddings
-// normal. Train on losses::lejepa of model(views) as [V, N, out]. Maps images [N, H, W, C] to [N, out]; the projector,
-// as in lightly, is Linear-BN-ReLU-Linear-BN-ReLU-Linear, features -> hidden -> hidden -> out. Its batch norms matter:
-// near a collapse SIGReg's gradient vanishes with the spread of the embeddings.
-struct LeJepa : Encoder {
-  explicit LeJepa(Backbone network, int64_t out = 64, int64_t hidden = 2048, Generator& generator = default_generator())
-      : Encoder(mlp_encoder(std::move(network), {hidden, hidden, out}, LastNorm::none, generator)) {}
+struct LeJepaOptions {
+  float lambda = 0.05f;   // weight of SIGReg; the agreement of views has the rest
+  int64_t slices = 1024;  // random directions of SIGReg, new ones each step
+  int64_t out = 64;       // D, units of the projector's last layer
+  int64_t hidden = 2048;  // units of its hidden layers
+};
+
+// LeJEPA (Balestriero & LeCun, 2025, arXiv:2511.08544): all views of an image agree with the mean mu of its global
+// views, and SIGReg makes every projection of the embeddings onto a line normally distributed, which is all that stands
+// against collapse: no teacher, no predictor, no stop-gradient, no negatives.
+//
+//   z = projector(f(x)),  mu = mean over the global views of z_v
+//   loss = lambda SIGReg(z, directions) + (1 - lambda) mean over all views of (z_v - mu)^2
+//
+// The projector, as in lightly, is Linear-BN-ReLU-Linear-BN-ReLU-Linear, features -> hidden -> hidden -> D. Its batch
+// norms matter: near a collapse SIGReg's gradient vanishes with the spread of the embeddings. A batch has the global
+// views as its first group.
+struct LeJepa : Method {
+  explicit LeJepa(Backbone network, const LeJepaOptions& options = {}, Generator& generator = default_generator());
+
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &backbone; }
+  void visit(nn::Visitor& v) override { v("backbone", backbone), v("projector", projector); }
   std::string describe() const override { return "LeJepa"; }
+
+  LeJepaOptions options;
+  Backbone backbone;
+  nn::Sequential projector;
+
+ protected:
+  // A step's directions, [D, slices], columns of length 1.
+  virtual Tensor directions(Device device);
 };
 
 }  // namespace fovea::models

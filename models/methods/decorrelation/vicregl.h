@@ -1,29 +1,44 @@
 #pragma once
 
-#include <fovea/core/ops.h>
-#include <fovea/models/parts/encoder.h>
+#include <fovea/models/methods/method.h>
+#include <fovea/models/parts/heads.h>
 
 namespace fovea::models {
 
 struct VicRegLOptions {
-  int64_t width = 0;        // of the projector, every layer; 0: four times the features
-  int64_t local = 512;      // of the local projector, every layer
-  bool layer_norm = false;  // there, in place of batch norm
+  float alpha = 0.75f;               // weight of the global loss; the local one has the rest
+  int64_t matches = 20;              // pairs of places that are nearest by location, from the first view to the second
+  int64_t matches_back = 4;          // and from the second view to the first
+  bool few_feature_matches = false;  // as few pairs that are nearest by their features, in place of all
+  int64_t width = 0;                 // units of the projector's layers; 0: four times the features
+  int64_t local = 512;               // units of the local projector's layers
+  bool layer_norm = false;           // in the local projector, in place of batch norm
 };
 
-// VICRegL (Bardes et al., 2022, arXiv:2210.01571): VICReg of whole images and of places. From a map
-// backbone.feature_map(x), [N, h, w, C], come the embedding projector(mean over places), [N, width], and the places'
-// local(map), [N, h w, local]; losses::vicregl takes both with the places' centres. Either projector is
-// Linear-norm-ReLU-Linear-norm-ReLU-Linear; batch norm of the local one is over all places of all images.
-struct VicRegL : Encoder {
-  nn::Sequential local_projector;
-
+// VICRegL (Bardes et al., 2022, arXiv:2210.01571): VICReg of whole images, and VICReg of the places that two views of
+// an image share.
+//
+//   m = the feature map f(x),  z = projector(mean over places of m),  y = local(m), place by place
+//   loss = alpha VICReg(z_1, z_2) + (1 - alpha) sum over l of VICReg(y_1, the y_2 matched by l)
+//   l: each place with the nearest place of the other view, there and back, by features or by location in the image
+//
+// Either projector is Linear-norm-ReLU-Linear-norm-ReLU-Linear; batch norm of the local one is over all places of all
+// images. losses::vicregl has the weights. A batch has two views of each image, and "places", where these lie in it.
+struct VicRegL : Method {
   explicit VicRegL(Backbone network, const VicRegLOptions& options = {}, Generator& generator = default_generator());
-  // Of a feature map [N, h, w, C].
-  Tensor embedding(const Tensor& map) { return projector(mean(map, {1, 2})); }
+
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &backbone; }
+  // Of a feature map [N, h, w, features]: [N, h w, local].
   Tensor local(const Tensor& map);
-  void visit(nn::Visitor& v) override { Encoder::visit(v), v("local_projector", local_projector); }
+  void visit(nn::Visitor& v) override {
+    v("backbone", backbone), v("projector", projector), v("local_projector", local_projector);
+  }
   std::string describe() const override { return "VicRegL"; }
+
+  VicRegLOptions options;
+  Backbone backbone;
+  nn::Sequential projector, local_projector;
 };
 
 }  // namespace fovea::models

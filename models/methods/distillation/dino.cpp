@@ -1,8 +1,11 @@
 #include <fovea/models/methods/distillation/dino.h>
 
+#include <cmath>
+
 #include <fovea/models/parts/heads.h>
 #include <fovea/models/parts/prototypes.h>
 #include <fovea/nn/init.h>
+#include <fovea/nn/train/schedule.h>
 
 namespace fovea::models {
 
@@ -25,11 +28,40 @@ static Encoder dino_encoder(Backbone network, const DinoOptions& options, Genera
   return Encoder(std::move(network), std::move(head));
 }
 
-Dino::Dino(Backbone network, const DinoOptions& options, Generator& generator)
-    : student(dino_encoder(std::move(network), options, generator)), teacher(student) {}
+Dino::Dino(Backbone network, const DinoOptions& o, Generator& generator)
+    : options(o),
+      student(dino_encoder(std::move(network), o, generator)),
+      teacher(student),
+      criterion(o.outputs, {.centre_momentum = o.centre_momentum}) {}
+
+std::vector<Follows> Dino::teachers() {
+  return {{&teacher, "student.", [this](const Position& at) {
+             return nn::byol_momentum(at.step, at.steps, options.momentum, options.final_momentum);
+           }}};
+}
 
 void Dino::freeze_last_layer(bool frozen) {
   nn::freeze(student.projector[student.projector.size() - 1].module(), frozen);
+}
+
+double Dino::teacher_temperature(const Step& step) const {
+  const DinoOptions& o = options;
+  if (o.teacher_temperature == o.final_temperature) return o.teacher_temperature;
+  return nn::linear_ramp(int64_t(step.epoch()), o.temperature_epochs, o.teacher_temperature, o.final_temperature);
+}
+
+Tensor Dino::loss(const data::Batch& batch, Step& step) {
+  const int64_t n = batch.size();
+  if (options.frozen_epochs > 0) freeze_last_layer(step.epoch() < double(options.frozen_epochs));
+  const double temperature = teacher_temperature(step);
+  Tensor s = student.projector(step.features(student.backbone, batch.groups()));  // [V N, K], global crops first
+  Tensor t = teacher(batch.group(0)).to(Dtype::f32);  // [2N, K], of the global crops, without gradient
+  step.watch(s.slice(0, n), s.slice(n, 2 * n));
+  step.chance(std::log(double(options.outputs)));
+  if (step.watching()) step.watch_assignments(softmax((t - criterion.centre) / temperature));
+  Tensor loss = criterion(s, t, batch.view_count(), temperature);
+  criterion.update(step.sum_ranks(mean(t, {0})) / double(step.world()));
+  return loss;
 }
 
 }  // namespace fovea::models
