@@ -4,37 +4,28 @@
 //   bin/dclw --preset short --data fashion-mnist --limit 10000 --width 16    a small one for two cores
 //   bin/dclw --data cifar10:DIR --epochs 200 --out runs/dclw
 //
-// As bin/dcl but for the weights, a constant for each pair, 1 on average: 2 - N softmax(cosine of its views / sigma).
-#include <cmath>
+// As bin/dcl but for the weights, a constant for each pair: 2 - N softmax(cosine of its two views / sigma), which
+// are 1 on average.
+#include <fovea/models/methods/contrastive/dcl.h>
 
-#include <fovea/losses/contrastive/dcl.h>
-#include <fovea/models/methods/contrastive/simclr.h>
-
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{.method = "dclw",
-                              .title = "DCLW",
-                              .paper = "Decoupled Contrastive Learning (Yeh et al., 2022)",
-                              .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
-                                          {"short", "--batch 128 --lr 0.24 --temperature 0.2 --strength 2"}}};
-  float temperature = 0.1f, sigma = 0.5f;
-  const std::vector<examples::Flag> flags = {
-      {"--temperature", "of DCL", &temperature, 1e-3, 100},
-      {"--sigma", "temperature of the weights: the larger, the more alike they are", &sigma, 1e-3, 100}};
+  models::DclOptions options{.weighted = true};
+  const examples::Program program{
+      .about = {.method = "dclw",
+                .title = "DCLW",
+                .paper = "Decoupled Contrastive Learning (Yeh et al., 2022)",
+                .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
+                            {"short", "--batch 128 --lr 0.24 --temperature 0.2 --strength 2"}}},
+      .defaults = {.fit = {.decay_all = true}},
+      .flags = {
+          {"--temperature", "of DCL", &options.temperature, 1e-3, 100},
+          {"--sigma", "temperature of the weights: the larger, the more alike they are", &options.sigma, 1e-3, 100}}};
 
-  return examples::run(argc, argv, about, {.decay_all = true}, flags, [&](const examples::Options& options) {
-    examples::Training training(options);
-    models::SimClr model(training.backbone());
-    training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                            // [2N, 128]
-      Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
-      run.watch(z0, z1);
-      run.chance(std::log(2.0 * double(batch.size()) - 2));
-      return losses::dclw(z0, z1, temperature, sigma);
-    });
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    return models::Dcl(setup.backbone(), options, setup.generator());
   });
 }

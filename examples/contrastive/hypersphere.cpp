@@ -8,41 +8,29 @@
 // alignment: the mean of |x - y|^alpha over pairs of views on the unit sphere. uniformity: the logarithm of the mean of
 // exp(-t |x_i - x_j|^2) over all pairs of images, 0 when all lie in one place, -3.94 at best for 128 dimensions and
 // t = 2. The sum is negative while things go well.
-#include <fovea/losses/contrastive/hypersphere.h>
 #include <fovea/models/methods/contrastive/hypersphere.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{
-      .method = "hypersphere",
-      .title = "Hypersphere",
-      .paper =
-          "Understanding Contrastive Representation Learning through Alignment and "
-          "Uniformity on the Hypersphere (Wang and Isola, 2020)",
-      .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4"},
-                  {"lightly", "--t 1"},
-                  {"short", "--batch 128 --lr 0.24"}}};
-  float alpha = 2, t = 2, align_weight = 1, uniform_weight = 1;
-  const std::vector<examples::Flag> flags = {
-      {"--alpha", "power of the distances in alignment", &alpha, 0.1, 10},
-      {"--t", "sharpness of the kernel of uniformity", &t, 1e-3, 100},
-      {"--align-weight", "of alignment in the loss", &align_weight, 0, 1000},
-      {"--uniform-weight", "of uniformity in the loss", &uniform_weight, 0, 1000}};
-  const examples::Options defaults{.lr = 0.12f, .weight_decay = 1e-4f, .decay_all = true};
+  models::HypersphereOptions options;
+  const examples::Program program{
+      .about = {.method = "hypersphere",
+                .title = "Hypersphere",
+                .paper = "Understanding Contrastive Representation Learning through Alignment and "
+                         "Uniformity on the Hypersphere (Wang and Isola, 2020)",
+                .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4"},
+                            {"lightly", "--t 1"},
+                            {"short", "--batch 128 --lr 0.24"}}},
+      .defaults = {.fit = {.lr = 0.12f, .weight_decay = 1e-4f, .decay_all = true}},
+      .flags = {{"--alpha", "power of the distances in alignment", &options.alpha, 0.1, 10},
+                {"--t", "sharpness of the kernel of uniformity", &options.t, 1e-3, 100},
+                {"--align-weight", "of alignment in the loss", &options.align_weight, 0, 1000},
+                {"--uniform-weight", "of uniformity in the loss", &options.uniform_weight, 0, 1000}}};
 
-  return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
-    examples::Training training(options);
-    models::Hypersphere model(training.backbone());
-    training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                            // [2N, 128]
-      Tensor x = z.slice(0, batch.size()), y = z.slice(batch.size(), 2 * batch.size());
-      run.watch(x, y);
-      return losses::hypersphere(
-          x, y, {.alpha = alpha, .t = t, .align_weight = align_weight, .uniform_weight = uniform_weight});
-    });
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    return models::Hypersphere(setup.backbone(), options, setup.generator());
   });
 }

@@ -11,55 +11,36 @@
 // images, so it should be a small part of the dataset. --symmetric takes both views as queries (the authors' notebook
 // for CIFAR), at twice the cost; both directions then read the queue before either writes it. docs/methods/moco.md
 // tells the rest.
-#include <cmath>
-
-#include <fovea/losses/contrastive/info_nce.h>
 #include <fovea/models/methods/contrastive/moco.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{
-      .method = "moco",
-      .title = "MoCo",
-      .paper = "Improved Baselines with Momentum Contrastive Learning (Chen et al., 2020)",
-      .presets = {
-          {"v1", "--views mocov1 --hidden 0 --temperature 0.07"},
-          {"imagenette-table",
-           "--views simclr --symmetric --temperature 0.1 --teacher-momentum 0.99 --epochs 800 --batch 256 "
-           "--lr 0.06 --weight-decay 5e-4"},
-          {"short",
-           "--views simclr --strength 2 --symmetric --batch-norm --hidden 512 --batch 128 --lr 0.06 --warmup 0.1 "
-           "--weight-decay 5e-4 --teacher-momentum 0.99"}}};
-  float temperature = 0.2f, momentum = 0.999f;
-  int negatives = 4096, hidden = 2048;
-  bool batch_norm = false, symmetric = false;
-  const std::vector<examples::Flag> flags = {
-      {"--temperature", "of the loss", &temperature, 1e-3, 100},
-      {"--teacher-momentum", "share of the keys' network that stays each step", &momentum, 0, 1},
-      {"--negatives", "keys in the queue", &negatives, 1, 1 << 24},
-      {"--hidden", "units of the head's hidden layer; 0: a head of one Linear", &hidden, 0, 1 << 20},
-      {"--batch-norm", "in the head, as in MoCo v3", &batch_norm},
-      {"--symmetric", "take both views as queries", &symmetric}};
-  const examples::Options defaults{.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true, .views = "simsiam"};
+  models::MocoOptions options;
+  const examples::Program program{
+      .about =
+          {.method = "moco",
+           .title = "MoCo",
+           .paper = "Improved Baselines with Momentum Contrastive Learning (Chen et al., 2020)",
+           .presets =
+               {{"v1", "--views mocov1 --hidden 0 --temperature 0.07"},
+                {"imagenette-table",
+                 "--views simclr --symmetric --temperature 0.1 --teacher-momentum 0.99 --epochs 800 --batch 256 "
+                 "--lr 0.06 --weight-decay 5e-4"},
+                {"short",
+                 "--views simclr --strength 2 --symmetric --batch-norm --hidden 512 --batch 128 --lr 0.06 --warmup 0.1 "
+                 "--weight-decay 5e-4 --teacher-momentum 0.99"}}},
+      .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true}, .views = "simsiam"},
+      .flags = {{"--temperature", "of the loss", &options.temperature, 1e-3, 100},
+                {"--teacher-momentum", "share of the keys' network that stays each step", &options.momentum, 0, 1},
+                {"--negatives", "keys in the queue", &options.negatives, 1, 1 << 24},
+                {"--hidden", "units of the head's hidden layer; 0: a head of one Linear", &options.hidden, 0, 1 << 20},
+                {"--batch-norm", "in the head, as in MoCo v3", &options.batch_norm},
+                {"--symmetric", "take both views as queries", &options.symmetric}}};
 
-  return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
-    examples::Training training(options);
-    models::Moco model(training.backbone(), {.hidden = hidden, .negatives = negatives, .batch_norm = batch_norm});
-    training.teacher(model.key, "query.", [&](int64_t, int64_t) { return momentum; });
-    training.fit(model, model.query.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      const int64_t n = batch.size();
-      const Tensor& from = symmetric ? batch.group(0) : batch.view(0);
-      Tensor q = model.query.projector(run.features(model.query.backbone, from));
-      Tensor k = normalize(model.key(symmetric ? from : batch.view(1)));  // no gradient is kept
-      Tensor positive = symmetric ? concat({k.slice(n, 2 * n), k.slice(0, n)}) : k;
-      run.watch(q.slice(0, n), positive.slice(0, n));
-      run.chance(std::log(1.0 + negatives));
-      Tensor loss = losses::info_nce(q, positive, model.queue.rows(), temperature);
-      model.queue.push(k);
-      return loss;
-    });
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    return models::Moco(setup.backbone(), options, setup.generator());
   });
 }

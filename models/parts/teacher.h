@@ -15,7 +15,7 @@ struct Teacher : nn::Module {
   Net net;
 
   explicit Teacher(const Net& student) : net(student) { nn::freeze(net); }
-  Tensor operator()(const Tensor& x) {
+  auto operator()(const Tensor& x) {
     NoGrad no_grad;
     return net(x);
   }

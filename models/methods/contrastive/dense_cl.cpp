@@ -1,5 +1,11 @@
 #include <fovea/models/methods/contrastive/dense_cl.h>
 
+#include <cmath>
+
+#include <fovea/losses/contrastive/dense_info_nce.h>
+#include <fovea/losses/contrastive/info_nce.h>
+#include <fovea/models/parts/heads.h>
+
 namespace fovea::models {
 
 DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, bool batch_norm, Generator& generator)
@@ -21,16 +27,29 @@ void DenseEncoder::visit(nn::Visitor& v) {
   v("dense_projector", dense_projector);
 }
 
-DenseCl::DenseCl(Backbone network, const Options& options, Generator& generator)
-    : query(std::move(network), options.hidden, options.out, options.batch_norm, generator),
+DenseCl::DenseCl(Backbone network, const DenseClOptions& o, Generator& generator)
+    : options(o),
+      query(std::move(network), o.hidden, o.out, o.batch_norm, generator),
       key(query),
-      queue(options.negatives, options.out, generator),
-      dense_queue(options.negatives, options.out, generator) {}
+      queue(o.negatives, o.out, generator),
+      dense_queue(o.negatives, o.out, generator) {}
 
-void DenseCl::remember(const DenseFeatures& keys) {
-  NoGrad no_grad;
-  queue.push(normalize(keys.global));
-  dense_queue.push(normalize(global_avg_pool(keys.dense)));
+std::vector<Follows> DenseCl::teachers() {
+  return {{&key, "query.", [this](const Position&) { return options.momentum; }}};
+}
+
+Tensor DenseCl::loss(const data::Batch& batch, Step& step) {
+  const DenseFeatures q = query.heads(step.feature_map(query.backbone, batch.view(0)));
+  const DenseFeatures k = key(batch.view(1));            // no gradient is kept
+  Tensor matches = losses::dense_matches(q.map, k.map);  // [N, places]
+  step.watch(q.global, k.global);
+  step.chance(std::log(1.0 + double(options.negatives)));
+  const float t = options.temperature, lambda = options.dense_weight;
+  Tensor loss = (1 - lambda) * losses::info_nce(q.global, k.global, queue.rows(), t) +
+                lambda * losses::dense_info_nce(q.dense, k.dense, matches, dense_queue.rows(), t);
+  queue.push(step.gather(normalize(k.global)));
+  dense_queue.push(step.gather(normalize(global_avg_pool(k.dense))));
+  return loss;
 }
 
 void DenseCl::visit(nn::Visitor& v) {

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <fovea/models/backbones/backbone.h>
-#include <fovea/models/backbones/resnet.h>
-#include <fovea/models/parts/heads.h>
+#include <fovea/models/methods/method.h>
 #include <fovea/models/parts/memory.h>
 #include <fovea/models/parts/teacher.h>
 
@@ -29,28 +27,41 @@ struct DenseEncoder : nn::Module {
   std::string describe() const override { return "DenseEncoder"; }
 };
 
-// DenseCL (Wang et al., 2021, arXiv:2011.09157): MoCo v2, and beside it the same for every place of the feature map,
-// whose positive is the place of the other view that looks most like it. Train on (1 - w) losses::info_nce of the
-// global features and w losses::dense_info_nce of the dense ones, then remember(keys).
-struct DenseCl : nn::Module {
-  DenseEncoder query;
-  Teacher<DenseEncoder> key;  // follows "query."
-  Queue queue, dense_queue;   // of global keys; of the means of images' dense keys
+struct DenseClOptions {
+  int64_t hidden = 0;         // units of the heads' hidden layers; 0: as many as the features
+  int64_t out = 128;          // units of their last layers
+  bool batch_norm = false;    // after the heads' layers, as MocoOptions has it
+  int64_t negatives = 4096;   // K, keys in each of the two queues; 65536 in the paper
+  float temperature = 0.2f;   // t
+  float momentum = 0.999f;    // m of the keys' network
+  float dense_weight = 0.5f;  // lambda, the share of the loss of places
+};
 
-  struct Options {
-    int64_t hidden = 0, out = 128;  // of both heads; hidden 0: as many as the features
-    int64_t negatives = 4096;       // rows of each queue; 65536 in the paper
-    bool batch_norm = false;        // after the heads' layers, as Moco::Options has it
-  };
-  DenseCl(Backbone network, const Options& options, Generator& generator = default_generator());
-  DenseFeatures keys(const Tensor& x) {
-    NoGrad no_grad;
-    return key.net(x);
-  }
-  // Pushes what keys() gave on both queues, divided by its lengths.
-  void remember(const DenseFeatures& keys);
+// DenseCL (Wang et al., 2021, arXiv:2011.09157): MoCo v2, and beside it the same for every place of the feature map,
+// whose positive is the place of the other view that looks most like it.
+//
+//   loss = (1 - lambda) InfoNCE(q; k; queue) + lambda mean over places a of InfoNCE(q_a; k_match(a); dense queue)
+//   match(a) = argmax_b cosine of the backbone's features at place a of the query's view and place b of the key's
+//
+//   queue <- k,  dense queue <- mean of an image's k_a            after the loss, divided by their lengths
+//   key network = m key network + (1 - m) query network           after the step
+//
+// q, q_a: the global features and those of places that the query network makes of the first view; k, k_a: those that
+// the key network, which follows it, makes of the second. InfoNCE is losses::info_nce, the sum losses::dense_info_nce.
+// A batch has two views of each image.
+struct DenseCl : Method {
+  explicit DenseCl(Backbone network, const DenseClOptions& options = {}, Generator& generator = default_generator());
+
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &query.backbone; }
+  std::vector<Follows> teachers() override;
   void visit(nn::Visitor& v) override;
   std::string describe() const override { return "DenseCl"; }
+
+  DenseClOptions options;
+  DenseEncoder query;
+  Teacher<DenseEncoder> key;
+  Queue queue, dense_queue;  // rows of length 1
 };
 
 }  // namespace fovea::models

@@ -1,26 +1,53 @@
 #pragma once
 
-#include <fovea/models/backbones/resnet.h>
-#include <fovea/models/parts/encoder.h>
-#include <fovea/models/parts/heads.h>
+#include <string>
+
+#include <fovea/losses/contrastive/instance.h>
+#include <fovea/models/methods/method.h>
 #include <fovea/models/parts/memory.h>
 
 namespace fovea::models {
 
-// Instance discrimination with a memory bank (Wu et al., 2018, arXiv:1805.01978): every image is a class of its own,
-// and the class weights are past features of the images. Train on losses::InstanceNce or losses::instance_softmax of
-// model(x) against the bank, then bank.update(index, model(x)). Features are not normalised.
-struct InstDisc : Encoder {
-  MemoryBank bank;
+struct InstDiscOptions {
+  std::string loss = "nce";    // nce, softmax or info-nce
+  int64_t out = 128;           // numbers in a feature
+  bool batch_norm = false;     // after the head
+  float temperature = 0.07f;   // t
+  int64_t negatives = 4096;    // K, images drawn as noise each step; not for softmax
+  float bank_momentum = 0.5f;  // m, of an image's row when it is seen
+};
 
-  // For a dataset of `images`; the head is one Linear, with a batch norm after it if asked.
-  InstDisc(Backbone network, int64_t images, int64_t out = 128, bool batch_norm = false,
-           Generator& generator = default_generator())
-      : Encoder(std::move(network)), bank(images, out, generator) {
-    projector = contrast_head(backbone.features(), 0, out, batch_norm, generator);
-  }
-  void visit(nn::Visitor& v) override { Encoder::visit(v), v("bank", bank); }
+// Instance discrimination (Wu et al., 2018, arXiv:1805.01978): each of the n images is a class of its own, and the
+// class weights are a memory bank m_1 .. m_n of the images' past features.
+//
+//   softmax:   loss = mean over images i of -log( exp(m_i . v_i / t) / sum_j exp(m_j . v_i / t) )
+//   nce:       its estimate by noise contrast against K rows of the bank drawn at random, losses::InstanceNce
+//   info-nce:  losses::info_nce of v_i, m_i and the K rows: cross entropy over the image's own row and the noise
+//
+//   m_i = l2(m m_i + (1 - m) v_i)                                     after the loss
+//
+// v: the features, divided by their lengths. The head is one Linear, with a batch norm behind it if asked. A batch has
+// one view of each image.
+class InstDisc : public Method {
+ public:
+  // For a data set of `images`.
+  InstDisc(Backbone network, int64_t images, const InstDiscOptions& options = {},
+           Generator& generator = default_generator());
+
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &backbone; }
+  void visit(nn::Visitor& v) override;
   std::string describe() const override { return "InstDisc"; }
+
+  InstDiscOptions options;
+  Backbone backbone;
+  MemoryBank bank;
+  nn::Sequential projector;
+  losses::InstanceNce nce;  // keeps its guess of Z; its state is "loss.z"
+
+ protected:
+  // The K rows of the bank that a step takes as noise.
+  virtual Tensor noise() const { return bank.sample(options.negatives); }
 };
 
 }  // namespace fovea::models

@@ -1,25 +1,37 @@
 #include <fovea/models/methods/contrastive/moco.h>
 
+#include <cmath>
+
+#include <fovea/losses/contrastive/info_nce.h>
+
 namespace fovea::models {
 
-static Encoder encoder(Backbone network, const Moco::Options& options, Generator& generator) {
-  nn::Sequential head = contrast_head(network.features(), options.hidden, options.out, options.batch_norm, generator);
+static Encoder encoder(Backbone network, const MocoOptions& o, Generator& generator) {
+  nn::Sequential head = contrast_head(network.features(), o.hidden, o.out, o.batch_norm, generator);
   return Encoder(std::move(network), std::move(head));
 }
 
-Moco::Moco(Backbone network, const Options& options, Generator& generator)
-    : query(encoder(std::move(network), options, generator)),
-      key(query),
-      queue(options.negatives, options.out, generator) {}
+Moco::Moco(Backbone network, const MocoOptions& o, Generator& generator)
+    : options(o), query(encoder(std::move(network), o, generator)), key(query), queue(o.negatives, o.out, generator) {}
 
-static Encoder encoder_v3(Backbone network, int64_t hidden, int64_t out, Generator& generator) {
-  nn::Sequential head = mlp_head({network.features(), hidden, out}, LastNorm::batch_norm_without_affine, generator);
-  return Encoder(std::move(network), std::move(head));
+std::vector<Follows> Moco::teachers() {
+  return {{&key, "query.", [this](const Position&) { return options.momentum; }}};
 }
 
-MocoV3::MocoV3(Backbone network, int64_t hidden, int64_t out, Generator& generator)
-    : query(encoder_v3(std::move(network), hidden, out, generator)),
-      predictor(mlp_head({out, hidden, out}, LastNorm::none, generator)),
-      key(query) {}
+Tensor Moco::loss(const data::Batch& batch, Step& step) {
+  const bool both = options.symmetric;
+  Tensor q = query.projector(step.features(query.backbone, both ? batch.group(0) : batch.view(0)));
+  Tensor k = normalize(key(both ? batch.group(0) : batch.view(1)));  // no gradient is kept
+  Tensor positive = k;
+  if (both) {
+    const auto [k1, k2] = two_views(k);
+    positive = concat({k2, k1});
+  }
+  step.watch(q.slice(0, batch.size()), positive.slice(0, batch.size()));
+  step.chance(std::log(1.0 + double(options.negatives)));
+  Tensor loss = losses::info_nce(q, positive, queue.rows(), options.temperature);
+  queue.push(step.gather(k, both ? 2 : 1));
+  return loss;
+}
 
 }  // namespace fovea::models

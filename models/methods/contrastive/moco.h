@@ -1,45 +1,46 @@
 #pragma once
 
-#include <fovea/models/backbones/resnet.h>
+#include <fovea/models/methods/method.h>
 #include <fovea/models/parts/encoder.h>
-#include <fovea/models/parts/heads.h>
 #include <fovea/models/parts/memory.h>
 #include <fovea/models/parts/teacher.h>
 
 namespace fovea::models {
 
-// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query finds its key, made
-// of the image's other view by a slow copy of the network, among the keys of earlier batches. Train on
-// losses::info_nce(model.query(x0), model.key(x1), model.queue.rows(), temperature), then model.queue.push(keys).
-struct Moco : nn::Module {
-  Encoder query;
-  Teacher<Encoder> key;  // follows "query."
-  Queue queue;
-
-  // Maps to `out` numbers through one hidden layer without norm (v2, lightly's table), or with hidden 0 by one Linear
-  // (v1).
-  struct Options {
-    int64_t hidden = 2048, out = 128;
-    int64_t negatives = 4096;  // rows of the queue; 65536 in the papers
-    bool batch_norm = false;   // after the head's layers, as in MoCo v3: keys drift less from those in the queue
-  };
-  Moco(Backbone network, const Options& options, Generator& generator = default_generator());
-  void visit(nn::Visitor& v) override { v("query", query), v("key", key), v("queue", queue); }
-  std::string describe() const override { return "Moco"; }
+struct MocoOptions {
+  int64_t hidden = 2048;     // units of the head's hidden layer; 0: a head of one Linear, v1's
+  int64_t out = 128;         // units of its last layer
+  bool batch_norm = false;   // after the head's layers, as in MoCo v3: keys drift less from those in the queue
+  int64_t negatives = 4096;  // K, keys in the queue; 65536 in the papers
+  float temperature = 0.2f;  // t
+  float momentum = 0.999f;   // m of the keys' network
+  bool symmetric = false;    // both views are queries, each with the other's keys
 };
 
-// MoCo v3 in its form for ResNets (Chen et al., 2021, arXiv:2104.02057): no queue; the keys of the batch are the
-// negatives, and a predictor stands on the trained side. Train on 2 t
-// losses::info_nce(model.predictor(model.query(x0)), model.key(x1), t) in both directions.
-struct MocoV3 : nn::Module {
-  Encoder query;
-  nn::Sequential predictor;
-  Teacher<Encoder> key;  // follows "query."
+// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query q, made of one view,
+// finds its key k, which a slowly following copy of the network makes of the other view, among the K keys of earlier
+// batches.
+//
+//   loss = mean over queries i of  -log( exp(q_i . k_i / t) / (exp(q_i . k_i / t) + sum_j exp(q_i . queue_j / t)) )
+//
+//   queue <- k                                         after the loss: the batch's own keys are no negatives
+//   key network = m key network + (1 - m) query network      after the step
+//
+// Rows are divided by their lengths: losses::info_nce. The head is Linear-ReLU-Linear, features -> hidden -> out. A
+// batch has two views of each image.
+struct Moco : Method {
+  explicit Moco(Backbone network, const MocoOptions& options = {}, Generator& generator = default_generator());
 
-  explicit MocoV3(Backbone network, int64_t hidden = 4096, int64_t out = 256,
-                  Generator& generator = default_generator());
-  void visit(nn::Visitor& v) override { v("query", query), v("predictor", predictor), v("key", key); }
-  std::string describe() const override { return "MocoV3"; }
+  Tensor loss(const data::Batch& batch, Step& step) override;
+  nn::Module* kept() override { return &query.backbone; }
+  std::vector<Follows> teachers() override;
+  void visit(nn::Visitor& v) override { v("query", query), v("key", key), v("queue", queue); }
+  std::string describe() const override { return "Moco"; }
+
+  MocoOptions options;
+  Encoder query;
+  Teacher<Encoder> key;
+  Queue queue;  // keys of length 1
 };
 
 }  // namespace fovea::models

@@ -1,14 +1,22 @@
 #include <fovea/models/methods/contrastive/pirl.h>
 
+#include <cmath>
+
 #include <fovea/core/check.h>
+#include <fovea/losses/contrastive/info_nce.h>
+#include <fovea/models/parts/heads.h>
 
 namespace fovea::models {
 
-Pirl::Pirl(Backbone network, int64_t images, int64_t out, bool batch_norm, Generator& generator)
-    : Encoder(std::move(network)), bank(images, out, generator) {
-  projector = contrast_head(backbone.features(), 0, out, batch_norm, generator);
-  patch_head = contrast_head(backbone.features(), 0, out, batch_norm, generator);
-  jigsaw_head = contrast_head(kSide * kSide * out, 0, out, batch_norm, generator);
+Pirl::Pirl(Backbone network, int64_t images, const PirlOptions& o, Generator& generator)
+    : options(o),
+      backbone(std::move(network)),
+      bank(images, o.out, generator),
+      projector(contrast_head(backbone.features(), 0, o.out, o.batch_norm, generator)),
+      patch_head(contrast_head(backbone.features(), 0, o.out, o.batch_norm, generator)),
+      jigsaw_head(contrast_head(kSide * kSide * o.out, 0, o.out, o.batch_norm, generator)),
+      nce(images, o.temperature) {
+  check(o.loss == "nce" || o.loss == "info-nce", "Pirl: want the loss nce or info-nce, got {}", o.loss);
 }
 
 Tensor Pirl::jigsaw(const Tensor& x) {
@@ -20,11 +28,29 @@ Tensor Pirl::jigsaw(const Tensor& x) {
   return jigsaw_head(reshape(features, {n, -1}));
 }
 
+Tensor Pirl::loss(const data::Batch& batch, Step& step) {
+  Tensor v = step.gather(projector(step.features(backbone, batch.group(0))));  // [N, out], of the images
+  Tensor w = step.gather(jigsaw(batch.group(1)));                              // [N, out], of their jigsaws
+  Tensor index = step.gather(batch.index), own = bank.at(index), others = noise();
+  step.watch(v, w);
+  const bool info_nce = options.loss == "info-nce";
+  if (info_nce) step.chance(std::log(1.0 + double(options.negatives)));
+  auto contrast = [&](const Tensor& features) {
+    return info_nce ? losses::info_nce(features, own.to(features.dtype()), others, options.temperature)
+                    : nce(features, own, others);
+  };
+  Tensor of_image = contrast(v), of_jigsaw = contrast(w);  // in this order: Z is guessed from the images
+  bank.update(index, v, options.bank_momentum);
+  return (1 - options.jigsaw_weight) * of_image + options.jigsaw_weight * of_jigsaw;
+}
+
 void Pirl::visit(nn::Visitor& v) {
-  Encoder::visit(v);
+  v("backbone", backbone);
+  v("projector", projector);
   v("patch_head", patch_head);
   v("jigsaw_head", jigsaw_head);
   v("bank", bank);
+  v("loss", nce);
 }
 
 }  // namespace fovea::models
