@@ -21,7 +21,7 @@ TEST_CASE("NNCLR's neighbours are the images themselves while the support set ho
 }
 
 TEST_CASE("PIRL's jigsaw is the joined patches, in their order", "[models]") {
-  models::Pirl model(tiny_backbone(), 10, 4);
+  models::Pirl model(tiny_backbone(), 10, {.out = 4});
   model.eval();
   Tensor x = randn({2, 12, 12, 3});
   std::vector<Tensor> joined;
@@ -42,7 +42,7 @@ TEST_CASE("MoCo's head is one Linear in v1 and has a hidden layer in v2, with no
   (1): ReLU()
   (2): Linear(in=32, out=8)
 ))");
-  models::Moco normed(tiny_backbone(), {.hidden = 32, .out = 8, .negatives = 8, .batch_norm = true});
+  models::Moco normed(tiny_backbone(), {.hidden = 32, .out = 8, .batch_norm = true, .negatives = 8});
   CHECK(normed.query.projector.str() == R"(Sequential(
   (0): Linear(in=16, out=32, bias=false)
   (1): BatchNorm1d(32, eps=1e-05, momentum=0.1)
@@ -57,11 +57,11 @@ TEST_CASE("the heads that face a memory bank or a queue of places have norms if 
   (0): Linear(in=16, out=4, bias=false)
   (1): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=false)
 ))";
-  CHECK(models::InstDisc(tiny_backbone(), 10, 4, true).projector.str() == normed);
-  models::Pirl pirl(tiny_backbone(), 10, 4, true);
+  CHECK(models::InstDisc(tiny_backbone(), 10, {.out = 4, .batch_norm = true}).projector.str() == normed);
+  models::Pirl pirl(tiny_backbone(), 10, {.out = 4, .batch_norm = true});
   CHECK(pirl.projector.str() == normed);
   CHECK(pirl.patch_head.str() == normed);
-  models::DenseCl dense(tiny_backbone(), {.hidden = 8, .out = 6, .negatives = 10, .batch_norm = true});
+  models::DenseCl dense(tiny_backbone(), {.hidden = 8, .out = 6, .batch_norm = true, .negatives = 10});
   // every channel of the dense features has mean 0 and variance 1 over the images and their places
   Tensor places = reshape(dense.query(randn({8, 16, 16, 3})).dense, {-1, 6});
   CHECK(places.size(0) == 8 * 4);
@@ -69,14 +69,37 @@ TEST_CASE("the heads that face a memory bank or a queue of places have norms if 
   CHECK(max(abs(mean(square(places), {0}) - 1)).item() < 1e-2);
 }
 
+TEST_CASE("instance discrimination and PIRL refuse a loss that they do not have", "[models]") {
+  CHECK_THROWS_WITH(models::InstDisc(tiny_backbone(), 10, {.loss = "mse"}), Catch::Contains("got mse"));
+  CHECK_THROWS_WITH(models::Pirl(tiny_backbone(), 10, {.loss = "softmax"}), Catch::Contains("got softmax"));
+}
+
 TEST_CASE("DenseCL remembers rows of length 1: global keys and the means of dense ones", "[models]") {
   models::DenseCl model(tiny_backbone(), {.hidden = 8, .out = 6, .negatives = 10});
-  models::DenseFeatures keys = model.keys(randn({3, 16, 16, 3}));
+  data::Batch batch;
+  batch.index = randperm(3);
+  batch.set("views.0", randn({6, 16, 16, 3}));
+  models::DenseFeatures keys = model.key(batch.view(1));
   CHECK(keys.map.shape() == Shape{3, 2, 2, 16});
   CHECK(keys.global.shape() == Shape{3, 6});
   CHECK(keys.dense.shape() == Shape{3, 2, 2, 6});
   CHECK_FALSE(keys.dense.requires_grad());
-  model.remember(keys);
+  models::Step step({.position = models::Position{}});
+  model.loss(batch, step);
   CHECK(relative_error(model.queue.rows().slice(0, 3), normalize(keys.global)) < 1e-6);
   CHECK(relative_error(model.dense_queue.rows().slice(0, 3), normalize(mean(keys.dense, {1, 2}))) < 1e-6);
+}
+
+TEST_CASE("MoCo asks for keys of one view, or of both", "[models]") {
+  data::Batch batch;
+  batch.index = randperm(3);
+  batch.set("views.0", randn({6, 16, 16, 3}));
+  for (bool symmetric : {false, true}) {
+    models::Moco model(tiny_backbone(), {.hidden = 8, .out = 6, .negatives = 10, .symmetric = symmetric});
+    Tensor before = model.queue.rows(), keys = normalize(model.key(symmetric ? batch.group(0) : batch.view(1)));
+    models::Step step({.position = models::Position{}});
+    model.loss(batch, step);
+    CHECK(relative_error(model.queue.rows().slice(0, keys.size(0)), keys) < 1e-6);
+    CHECK(relative_error(model.queue.rows().slice(keys.size(0), 10), before.slice(0, 10 - keys.size(0))) == 0);
+  }
 }

@@ -3,19 +3,20 @@
 #include <fovea/core/allocator.h>
 #include <fovea/core/random.h>
 #include <fovea/kernels/scratch.h>
-#include <fovea/losses/contrastive/nt_xent.h>
+#include <fovea/models/backbones/resnet.h>
 #include <fovea/models/methods/contrastive/simclr.h>
 #include <fovea/nn/train/optim.h>
 
 using namespace fovea;
 
 TEST_CASE("the second training step maps no memory and gives all of it back", "[models][allocator]") {
-  models::SimClr model(models::resnet18({.width = 16, .cifar_stem = true}));
-  nn::Sgd optimizer(nn::decay_groups(model), {.lr = 0.05, .momentum = 0.9});
-  const Tensor images = randn({16, 32, 32, 3});
+  models::SimClr method(models::resnet18({.width = 16, .cifar_stem = true}));
+  nn::Sgd optimizer(nn::decay_groups(method), {.lr = 0.05, .momentum = 0.9});
+  data::Batch batch;
+  batch.set("views.0", randn({16, 32, 32, 3}));
   auto step = [&] {
-    Tensor z = model(images);
-    Tensor loss = losses::nt_xent(z.slice(0, 8), z.slice(8, 16), 0.5);
+    models::Step of({.position = models::Position{}});
+    Tensor loss = method.loss(batch, of);
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();

@@ -3,7 +3,8 @@
 #include <fovea/core/allocator.h>
 #include <fovea/core/autocast.h>
 #include <fovea/core/random.h>
-#include <fovea/models/methods/contrastive/simclr.h>
+#include <fovea/models/backbones/resnet.h>
+#include <fovea/models/parts/encoder.h>
 #include <fovea/nn/layer.h>
 #include <fovea/nn/layers/activation.h>
 #include <fovea/nn/layers/conv.h>
@@ -86,7 +87,9 @@ TEST_CASE("chunks need the memory of one", "[nn][recompute][allocator]") {
 
 TEST_CASE("what a second run writes to buffers and draws is not seen", "[nn][recompute]") {
   manual_seed(2);
-  models::SimClr joined(models::resnet18({.width = 4, .cifar_stem = true})), cached = joined;
+  models::Encoder joined =
+      models::mlp_encoder(models::resnet18({.width = 4, .cifar_stem = true}), {32, 128}, models::LastNorm::batch_norm);
+  models::Encoder cached = joined;
   const Tensor images = randn({14, 8, 8, 3});
   contrast(chunks(joined, images, 4)).backward();
   std::vector<nn::NamedTensor> before = cached.state();
