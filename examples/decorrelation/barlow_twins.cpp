@@ -6,38 +6,30 @@
 //   bin/barlow_twins --preset imagenette-table --data imagefolder:DIR               ResNet-18 at 128 pixels, for a GPU
 //
 // Networks, views, lambda and optimiser are the paper's; docs/methods/barlow_twins.md tells the rest.
-#include <fovea/losses/decorrelation/barlow_twins.h>
 #include <fovea/models/methods/decorrelation/barlow_twins.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{
-      .method = "barlow_twins",
-      .title = "Barlow Twins",
-      .paper = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction (Zbontar et al., 2021)",
-      .presets = {{"imagenette-table",
-                   "--views simclr --epochs 800 --batch 256 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --decay-all "
-                   "--warmup 0"},
-                  {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1 --lambda 0.05"}}};
-  float lambda = 5e-3f;
-  int width = 0;
-  const std::vector<examples::Flag> flags = {
-      {"--lambda", "weight of the correlations between different dimensions", &lambda, 0, 1},
-      {"--projection", "units of the projector's layers; 0: four times the features", &width, 0, 1 << 20}};
+  models::BarlowTwinsOptions options;
+  const examples::Program program{
+      .about =
+          {.method = "barlow_twins",
+           .title = "Barlow Twins",
+           .paper = "Barlow Twins: Self-Supervised Learning via Redundancy Reduction (Zbontar et al., 2021)",
+           .presets =
+               {{"imagenette-table",
+                 "--views simclr --epochs 800 --batch 256 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --decay-all "
+                 "--warmup 0"},
+                {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1 --lambda 0.05"}}},
+      .defaults = {.fit = {.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f}, .views = "byol"},
+      .flags = {
+          {"--lambda", "weight of the correlations between different dimensions", &options.lambda, 0, 1},
+          {"--projection", "units of the projector's layers; 0: four times the features", &options.width, 0, 1 << 20}}};
 
-  examples::Options defaults{.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f, .views = "byol"};
-  return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
-    examples::Training training(options);
-    models::BarlowTwins model(training.backbone(), width);
-    training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor h = run.features(model.backbone, batch.group(0));  // [2N, 512]: first views, then second views
-      Tensor z = model.projector(h);                            // [2N, 2048]
-      Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
-      run.watch(z0, z1);
-      return losses::barlow_twins(z0, z1, lambda);
-    });
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    return models::BarlowTwins(setup.backbone(), options, setup.generator());
   });
 }

@@ -9,47 +9,42 @@
 // crop. Groups are drawn on the host, so --cuda-graph does not apply. docs/methods/w_mse.md tells the rest.
 #include <algorithm>
 
-#include <fovea/losses/decorrelation/w_mse.h>
 #include <fovea/models/methods/decorrelation/w_mse.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{.method = "w_mse",
-                              .title = "W-MSE",
-                              .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
-                              .presets = {{"imagenette-table",
-                                           "--epochs 800 --batch 256 --optimizer sgd "
-                                           "--lr 0.06 --weight-decay 5e-4 --decay-all --warmup 0"},
-                                          {"short", "--batch 128 --min-scale 0.5 --embedding 16 --lr 0.001"}}};
-  int embedding = 0, group = 0, iterations = 1, count = 2;
-  float eps = 0;
-  const std::vector<examples::Flag> flags = {
-      {"--embedding", "dimensions that are whitened; 0: half the group, 64 at most", &embedding, 0, 1 << 20},
-      {"--group", "images that are whitened together, a divisor of --batch; 0: all, 128 at most", &group, 0, 1 << 20},
-      {"--iterations", "draws of groups a step", &iterations, 1, 1000},
-      {"--view-count", "views of an image", &count, 2, 100},
-      {"--eps", "shrinks covariances towards the identity", &eps, 0, 1}};
+  models::WMseOptions options{.group = 0};
+  int count = 2;
+  const examples::Program program{
+      .about = {.method = "w_mse",
+                .title = "W-MSE",
+                .paper = "Whitening for Self-Supervised Representation Learning (Ermolov et al., 2021)",
+                .presets = {{"imagenette-table",
+                             "--epochs 800 --batch 256 --optimizer sgd "
+                             "--lr 0.06 --weight-decay 5e-4 --decay-all --warmup 0"},
+                            {"short", "--batch 128 --min-scale 0.5 --embedding 16 --lr 0.001"}}},
+      .defaults = {.fit = {.lr = 1.5e-3f, .optimizer = "adam", .weight_decay = 1e-6f, .warmup = 0.005f},
+                   .views = "simsiam"},
+      .flags = {{"--embedding", "dimensions that are whitened; 0: half the group, 64 at most", &options.out, 0,
+                 1 << 20},
+                {"--group", "images that are whitened together, a divisor of --batch; 0: all, 128 at most",
+                 &options.group, 0, 1 << 20},
+                {"--iterations", "draws of groups a step", &options.iterations, 1, 1000},
+                {"--view-count", "views of an image", &count, 2, 100},
+                {"--eps", "shrinks covariances towards the identity", &options.eps, 0, 1}},
+      // The paper's: SimSiam's with less grayscale and bicubic crops.
+      .views = [&](const examples::Options& run, int size) {
+        return examples::make_views(run, size).cycle(count).with([](data::Recipe& recipe) {
+          recipe.gray = 0.1f;
+          recipe.filter = data::Filter::bicubic;
+        });
+      }};
 
-  // The paper's views: SimSiam's with less grayscale and bicubic crops.
-  examples::Options defaults{
-      .lr = 1.5e-3f, .optimizer = "adam", .weight_decay = 1e-6f, .warmup = 0.005f, .views = "simsiam"};
-  return examples::run(argc, argv, about, defaults, flags, [&](const examples::Options& options) {
-    examples::Training training(options, [&](int size) {
-      return examples::make_views(options, size).cycle(count).with([](data::Recipe& recipe) {
-        recipe.gray = 0.1f;
-        recipe.filter = data::Filter::bicubic;
-      });
-    });
-    const int64_t together = group > 0 ? group : std::min(options.batch, 128);
-    models::WMse model(training.backbone(), embedding > 0 ? embedding : std::min<int64_t>(together / 2, 64));
-    training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-      Tensor z = model.projector(run.features(model.backbone, batch.group(0)));  // [V N, 64], one view after another
-      run.watch(z.slice(0, batch.size()), z.slice(batch.size(), 2 * batch.size()));
-      return losses::w_mse(
-          z, {.views = z.size(0) / batch.size(), .group = together, .iterations = iterations, .eps = eps});
-    });
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    if (options.group == 0) options.group = std::min(setup.options.fit.batch, 128);
+    return models::WMse(setup.backbone(), options, setup.generator());
   });
 }
