@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include <fovea/core/check.h>
+#include <fovea/core/error.h>
 #include <fovea/nn/module.h>
 
 namespace fovea::models {
@@ -39,7 +39,7 @@ class Backbone : public nn::Module {
   Tensor operator()(const Tensor& x) { return call_(ready(), x); }
   // The last features before pooling, [N, h, w, features()]. Throws Error when the network has no such map.
   Tensor feature_map(const Tensor& x) {
-    check(map_, "{}: has no feature map", net_->describe());
+    if (!map_) throw Error(net_->describe() + ": has no feature map");
     return map_(ready(), x);
   }
   int64_t features() const { return features_; }

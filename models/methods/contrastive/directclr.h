@@ -1,8 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 
-#include <fovea/core/check.h>
+#include <fovea/core/error.h>
 #include <fovea/models/parts/encoder.h>
 
 namespace fovea::models {
@@ -18,8 +19,9 @@ struct DirectClr : Encoder {
   explicit DirectClr(Backbone network, int64_t seen = 0)
       : Encoder(std::move(network)),
         channels(seen > 0 ? seen : std::max(int64_t(1), backbone.features() * 360 / 2048)) {
-    check(channels <= backbone.features(), "DirectClr: want at most {} channels, got {}", backbone.features(),
-          channels);
+    if (channels > backbone.features())
+      throw Error("DirectClr: want at most " + std::to_string(backbone.features()) + " channels, got " +
+                  std::to_string(channels));
   }
   std::string describe() const override { return "DirectClr"; }
 };
