@@ -1,8 +1,10 @@
 // bin/bench: how long every op takes here, forward and with its backward pass.
-//   bin/bench                        the op table (small, awkward shapes: per-call cost) and the shapes of training
-//   runs bin/bench --filter conv --large  the rows whose name holds "conv", large shapes alone bin/bench --json
-//   new.json --compare old.json bin/bench --large --docs docs/benchmarks.md bin/bench --peer CASE --threads 2 --seconds
-//   5     one line of JSON for bench/peers/compare.py
+//
+//   bin/bench                        the op table (small, awkward shapes: per-call cost) and shapes of training runs
+//   bin/bench --filter conv --large  the rows whose name holds "conv", large shapes alone
+//   bin/bench --json new.json --compare old.json
+//   bin/bench --large --docs docs/benchmarks.md
+//   bin/bench --peer CASE --threads 2 --seconds 5     one line of JSON for bench/peers/compare.py
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

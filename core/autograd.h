@@ -11,8 +11,7 @@
 //   - record() returns a new handle to the result that remembers the op's Node;
 //   - the Node holds what the backward pass needs: the inputs' GradMeta (never their data) and a closure;
 //   - the closure captures just the tensors it reads, so memory lives no longer than it must. Its captures are listed
-//   by
-//     name: that list is what is kept for the backward pass.
+//     by name: that list is what is kept for the backward pass.
 // Every differentiable op has one output. backward() visits nodes in reverse topological order, under NoGrad, and drops
 // each closure once it has run (unless retain_graph), so memory falls during the pass. There is no double backward.
 namespace fovea {

@@ -13,9 +13,9 @@
 namespace fovea {
 
 // Free lists by rounded size over a source of large blocks. Small sizes are cut from 2 MiB slabs, which are never given
-// back; sizes of 1 MiB and more are blocks of their own.
-// Source has take(bytes), null when there is none, give_back(p, bytes) and name(). With caches = false each allocation
-// is the source's own, of just the size asked for, so that memory checkers see its bounds.
+// back; sizes of 1 MiB and more are blocks of their own. Source has take(bytes), null when there is none,
+// give_back(p, bytes) and name(). With caches = false each allocation is the source's own, of just the size asked for,
+// so that memory checkers see its bounds.
 template <class Source>
 class CachingAllocator final : public Allocator {
  public:

@@ -13,8 +13,7 @@ namespace fovea {
 // What is recorded are kernels with their arguments and memory. So a step that is captured
 //   - reads its inputs from tensors that live as long as the graph: copy_() each batch into them;
 //   - must not wait for the device (item(), printing) or copy from the CPU's memory: both throw;
-//   - draws from generators that live as long as the graph: each replay draws what the step would, from where they
-//   stand;
+//   - draws from generators that live as long as the graph: each replay draws what the step would, from where they are;
 //   - computes on the host once: only what kernels do happens again, and what before_each_replay() was told. Optimisers
 //     bring their learning rate and count of steps to a replay that way, so they live as long as the graph too.
 // Run the step a few times before, so that nothing is set up for the first time while it is recorded. Its temporaries

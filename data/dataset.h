@@ -39,8 +39,7 @@ struct Split {
 //   cifar10:DIR           the binary version's data_batch_1.bin ... data_batch_5.bin and test_batch.bin (cifar.h)
 //   cifar100:DIR          the binary version's train.bin and test.bin, fine labels
 //   imagefolder:DIR       DIR/train and DIR/val (or test), each with a folder of images a class (image_folder.h);
-//   without
-//                         them, DIR itself, every tenth image of a class held out for testing
+//                         without them, DIR itself, every tenth image of a class held out for testing
 //   synthetic[:N]         N (default 10,000) drawn images, and N / 5 for testing; needs no files (synthetic.h)
 // Throws Error for an unknown name, a missing folder and everything that is wrong with the files.
 Split open_dataset(const std::string& spec);

@@ -35,8 +35,8 @@ FOVEA_HD inline Philox4 attention_draw(const Attention& s, int64_t head, int64_t
   return philox(from.seed, from.offset + uint64_t(counter));
 }
 
-// y [batch, tokens, heads, dim], lse [batch, heads, tokens] (infinity where nothing is allowed).    reads qkv, writes y
-// and lse
+// y [batch, tokens, heads, dim], lse [batch, heads, tokens] (infinity where nothing is allowed).
+//                                                                    reads qkv, writes y and lse
 template <class T>
 void attention(Cpu&, const Attention& shape, const T* qkv, T* y, accumulator_t<T>* lse);
 template <class T>

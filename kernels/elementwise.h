@@ -66,8 +66,8 @@ template <class T>
 void add_scaled(Cuda&, T* y, const T* x, double alpha, int64_t n);
 
 // y[i] = keep(i) ? x[i] / keep_probability : 0, where keep(i) is uniform(i) < keep_probability and uniform(i) comes
-// from word i % 4 of Philox counter i / 4 from the state's place on. Its own gradient with dy for x.   reads n, writes
-// n
+// from word i % 4 of Philox counter i / 4 from the state's place on. Its own gradient with dy for x.
+//                                                                            reads n, writes n
 template <class T>
 void dropout(Cpu&, const T* x, T* y, int64_t n, float keep_probability, const RandomState& state);
 template <class T>

@@ -22,8 +22,7 @@ struct Pixels {
 // out_width x out_height, mirrored left to right if `mirror`; out is [out_height, out_width, 3]. Weights have 22
 // fractional bits, rows are resized first and rounded to 8 bits in between. The filter's support, 1 (bilinear) or 2
 // (bicubic) pixels of the coarser image on each side, sees pixels outside the box but none outside `in`.
-//                                                             reads the box, writes out and (box height x out_width)
-//                                                             between
+//                                                     reads the box, writes out and (box height x out_width) between
 struct Box {
   double left, top, right, bottom;
 };

@@ -28,8 +28,8 @@ void copy_strided(Cpu&, const void* from, void* to, size_t element_bytes, const 
 void copy_strided(Cuda&, const void* from, void* to, size_t element_bytes, const StridedBox& box);
 
 // Rows of `row_bytes` bytes: y[b, k] = x[b, index[b, k]], x [batch, rows] rows and y [batch, picks] rows; one index
-// [picks] for the whole batch if !index_per_batch. Indices must lie in [0, rows).         reads and writes batch *
-// picks rows
+// [picks] for the whole batch if !index_per_batch. Indices must lie in [0, rows).
+//                                                                           reads and writes batch * picks rows
 void gather(Cpu&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,
             size_t row_bytes, bool index_per_batch);
 void gather(Cuda&, const void* x, const int64_t* index, void* y, int64_t batch, int64_t rows, int64_t picks,

@@ -26,9 +26,8 @@ template <class T>
 void low_rank_merge(Cuda&, const LowRank<T>& adapter, const T* weight, T* merged);
 
 // merged = magnitude V / norm, where norm[r] = |V[r]| is written. merged may be the weight's memory.
-//                                                                    reads W, writes merged; on CUDA before capability
-//                                                                    9.0, and for rows that eight multiprocessors
-//                                                                    cannot hold, reads W twice
+//                                                 reads W, writes merged; on CUDA before capability 9.0, and for rows
+//                                                 that eight multiprocessors cannot hold, reads W twice
 template <class T>
 void dora_merge(Cpu&, const LowRank<T>& adapter, const T* weight, const accumulator_t<T>* magnitude, T* merged,
                 accumulator_t<T>* norm);
@@ -47,11 +46,10 @@ void low_rank_unmerge(Cuda&, const LowRank<T>& adapter, const T* merged, const a
 
 // Gradients for the adapters from g = the gradient of merged. With f = magnitude / norm (LoRA: 1), and the norm taken
 // as a constant, as DoRA does:
-//   dA = scale B^T (f g)      dB = scale f (g A^T)      dmagnitude = (g . V) / norm = (g . W + scale B . (g A^T)) /
-//   norm
+//   dA = scale B^T (f g)   dB = scale f (g A^T)   dmagnitude = (g . V) / norm = (g . W + scale B . (g A^T)) / norm
 // Neither V nor f g is written anywhere. Null magnitude, norm and weight: LoRA's.
-//                                                                    reads g, and with a magnitude W, once for every 16
-//                                                                    of the rank; writes dA, dB
+//                                                 reads g, and with a magnitude W, once for every 16 of the rank;
+//                                                 writes dA, dB
 template <class T>
 struct LowRankGradients {
   using A = accumulator_t<T>;

@@ -16,8 +16,7 @@ struct Match {
 // For each image of a [images, from, dim] and b [images, to, dim] the nearest place of b to every place of a, by
 // squared distance (the lower number of equally near ones), and of these pairs the `count` nearest (the lower place of
 // a at ties), in the order of a's places: a's places and b's, [images, count] each. A distance that is not a number
-// counts as infinite.                                                    reads a and b once and, from caches, b `from`
-// times
+// counts as infinite.                                          reads a and b once and, from caches, b `from` times
 template <class T>
 void match_nearest(Cpu&, const Match& shape, const T* a, const T* b, int64_t* a_places, int64_t* b_places);
 template <class T>

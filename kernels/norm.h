@@ -60,8 +60,7 @@ void inverse_std(Cuda&, const A* var, A* invstd, int64_t channels, double eps);
 // The ReLU's mask is computed again from x, or, with a residual, read from y. dx may be null, and may be dy's memory;
 // so may dresidual, which is wanted exactly when there are both a ReLU and a residual (norm.residual itself is not
 // read).
-//                                                   reads x and dy twice, writes dx; with a residual also reads y,
-//                                                   writes dresidual
+//                              reads x and dy twice, writes dx; with a residual also reads y, writes dresidual
 template <class T>
 struct BatchNormGradients {
   using A = accumulator_t<T>;
@@ -79,9 +78,9 @@ void batch_norm_backward(Cuda&, const BatchNorm<T>& norm, bool training, const a
                          const accumulator_t<T>* invstd, const T* y, const T* dy,
                          const BatchNormGradients<T>& gradients);
 
-// Layer norm of x [rows, cols], each row over its columns: y = (x - mean) * invstd * weight + bias, where invstd =
-// 1 / sqrt(biased variance + eps). Null pointers: weight 1, bias 0. mean and invstd [rows] are written for the backward
-// pass.
+// Layer norm of x [rows, cols], each row over its columns: y = (x - mean) * invstd * weight + bias, where
+// invstd = 1 / sqrt(biased variance + eps). Null pointers: weight 1, bias 0. mean and invstd [rows] are written for the
+// backward pass.
 //                                                   reads x, writes y; a row is read again from a cache
 template <class T>
 struct LayerNorm {
@@ -97,8 +96,7 @@ template <class T>
 void layer_norm(Cuda&, const LayerNorm<T>& norm, double eps, T* y, accumulator_t<T>* mean, accumulator_t<T>* invstd);
 
 // With g = dy * weight and x^ = (x - mean) * invstd:
-//   dx = invstd * (g - mean of g - x^ * mean of g x^)     dweight = sum over rows of dy x^     dbias = sum over rows of
-//   dy
+//   dx = invstd * (g - mean of g - x^ * mean of g x^)   dweight = sum over rows of dy x^   dbias = sum over rows of dy
 // dx may be dy's memory.                            reads x and dy, writes dx
 template <class T>
 struct LayerNormGradients {
@@ -116,8 +114,7 @@ void layer_norm_backward(Cuda&, const LayerNorm<T>& norm, const accumulator_t<T>
 
 // Group norm of x [samples, rows, channels]: the channels of a sample lie in `groups` groups, and each is normalised
 // over its channels and all rows. mean and invstd are [samples, groups]; the rest as in layer norm.
-//                                                   forward reads x twice, writes y; backward reads x and dy twice,
-//                                                   writes dx
+//                                          forward reads x twice, writes y; backward reads x and dy twice, writes dx
 template <class T>
 struct GroupNorm {
   using A = accumulator_t<T>;

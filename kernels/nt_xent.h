@@ -24,8 +24,8 @@ void nt_xent(Cpu&, NtXent shape, const T* z0, const T* z1, accumulator_t<T>* los
 template <class T>
 void nt_xent(Cuda&, NtXent shape, const T* z0, const T* z1, accumulator_t<T>* loss, accumulator_t<T>* lse);
 
-// dz = *dy d loss / dz; the tiles are made again. Null dz0 or dz1: not wanted.    reads z, writes dz, 3 n^2 dim
-// operations
+// dz = *dy d loss / dz; the tiles are made again. Null dz0 or dz1: not wanted.
+//                                                                            reads z, writes dz, 3 n^2 dim operations
 template <class T>
 void nt_xent_backward(Cpu&, NtXent shape, const T* z0, const T* z1, const accumulator_t<T>* lse,
                       const accumulator_t<T>* dy, T* dz0, T* dz1);

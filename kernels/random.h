@@ -40,8 +40,7 @@ struct RandomState {
   FOVEA_HD RandomState place() const { return base ? RandomState{base->seed, base->offset + offset} : *this; }
 };
 
-// x[i] = uniform in [low, high); element i uses word i % 4 of counter i / 4 from
-// the state's place on.       writes n
+// x[i] = uniform in [low, high); element i uses word i % 4 of counter i / 4 from the state's place on.       writes n
 void fill_uniform(Cpu&, float* x, int64_t n, float low, float high, const RandomState& state);
 void fill_uniform(Cuda&, float* x, int64_t n, float low, float high, const RandomState& state);
 

@@ -99,8 +99,7 @@ template <class T>
 void normalize_rows(Cpu&, const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int64_t cols, double eps);
 template <class T>
 void normalize_rows(Cuda&, const T* x, T* y, accumulator_t<T>* norm, int64_t rows, int64_t cols, double eps);
-// dx = (dy - y (y . dy)) / norm, or dy / eps where norm < eps                reads 4 rows * cols (2 of them cached),
-// writes one
+// dx = (dy - y (y . dy)) / norm, or dy / eps where norm < eps   reads 4 rows * cols (2 of them cached), writes one
 template <class T>
 void normalize_rows_backward(Cpu&, const T* dy, const T* y, const accumulator_t<T>* norm, T* dx, int64_t rows,
                              int64_t cols, double eps);

@@ -33,9 +33,8 @@ struct ResampleAxis {
   const A* weight = nullptr;
 };
 
-// x [n, rows.in, cols.in, c] -> y [n, rows.out, cols.out, c].                   reads x about rows.taps rows.out /
-// rows.in
-//                                                                               times, mostly from caches; writes y
+// x [n, rows.in, cols.in, c] -> y [n, rows.out, cols.out, c].
+//                                  reads x about rows.taps rows.out / rows.in times, mostly from caches; writes y
 template <class T>
 void resample2d(Cpu&, int64_t n, int64_t c, const ResampleAxis<accumulator_t<T>>& rows,
                 const ResampleAxis<accumulator_t<T>>& cols, const T* x, T* y);

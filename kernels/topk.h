@@ -25,8 +25,7 @@ struct TopK {
 // threads and k, never with queries * rows. Results do not depend on the number of threads.
 // Large searches on CPUs with bf16 units look at rounded rows first and compare exactly what that cannot rule out: same
 // results.
-//                                                   reads the bank once for every 512 queries; queries rows dim
-//                                                   operations
+//                                        reads the bank once for every 512 queries; queries rows dim operations
 template <class T>
 void topk(Cpu&, const TopK& shape, const T* queries, const T* bank, accumulator_t<T>* values, int64_t* index);
 template <class T>

@@ -66,8 +66,8 @@ struct Teacher {
 };
 
 // loss[r] = sum over c of softmax((t_r - centre) / teacher.temperature)_c (lse(x_r / temperature) - x_rc /
-// temperature). Keeps lse[rows], and teacher_lse[rows] of the teacher's scaled logits.          reads x and the
-// teacher's logits
+// temperature). Keeps lse[rows], and teacher_lse[rows] of the teacher's scaled logits.
+//                                                                            reads x and the teacher's logits
 template <class T>
 void distil_xent(Cpu&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
                  accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);

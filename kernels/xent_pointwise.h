@@ -26,8 +26,8 @@ void pointwise_loss(Cpu&, PointwiseLoss loss, const T* x, const T* t, accumulato
 template <class T>
 void pointwise_loss(Cuda&, PointwiseLoss loss, const T* x, const T* t, accumulator_t<T>* y, int64_t n);
 
-// *y = scale times the sum of loss(x[i], t[i]), in an order that does not depend on the number of threads.   reads x
-// and t
+// *y = scale times the sum of loss(x[i], t[i]), in an order that does not depend on the number of threads.
+//                                                                                       reads x and t
 template <class T>
 void pointwise_loss_sum(Cpu&, PointwiseLoss loss, const T* x, const T* t, double scale, accumulator_t<T>* y, int64_t n);
 template <class T>

@@ -42,8 +42,7 @@ void trunc_normal_(Tensor t, TruncNormalOptions options = {}, Generator& generat
 void constant_(Tensor t, double value);
 
 // What PyTorch gives a new Linear or convolution: kaiming_uniform_ with a = sqrt(5), and a bias (undefined: none)
-// uniform in
-// +-1 / sqrt(fan in).
+// uniform in +-1 / sqrt(fan in).
 void default_init_(Tensor weight, Tensor bias, Generator& generator = default_generator());
 
 }  // namespace fovea::nn

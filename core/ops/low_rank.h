@@ -4,8 +4,7 @@
 
 namespace fovea {
 
-// Low-rank adapters of a weight [out, in] by a [rank, in] and b [out, rank], of the weight's dtype or f32 (f64 for
-// f64):
+// Low-rank adapters of a weight [out, in] by a [rank, in] and b [out, rank], of the weight's dtype or f32 (f64: f64):
 //   LoRA (Hu et al., 2022):    weight + scale b a
 //   DoRA (Liu et al., 2024):   magnitude V / |V| for each output unit, where V is LoRA's and magnitude [out]
 // DoRA's norm counts as a constant in the backward pass (section 4.3 of its paper). What comes back has the weight's

@@ -3,9 +3,8 @@
 // Private to kernels/attention*.cu: tiles of rows in shared memory, and the two products that attention is made of, on
 // the tensor cores, for a warp that owns 16 * kTiles rows:
 //
-//   c [own rows, kCols]  = own rows . (streamed rows)^T        over the head width     (logits; slopes of
-//   probabilities) acc [own rows, D]   += p [own rows, kCols] . streamed rows                         (values;
-//   gradients)
+//   c [own rows, kCols]  = own rows . (streamed rows)^T        over the head width   (logits; slopes of probabilities)
+//   acc [own rows, D]   += p [own rows, kCols] . streamed rows                       (values; gradients)
 //
 // p is c after some work on its elements, and never leaves the registers: rounded to bf16, two neighbouring C fragments
 // are an A fragment. In f32 a C fragment is an A fragment of tf32 whose k is permuted (lane t of four holds columns 2t

@@ -128,8 +128,8 @@ __device__ void fewer_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
 }
 
-// On the host: the map of a bf16 array [count, rows, cols] (strides in elements, multiples of 8, the base aligned to
-// 16 bytes) for copies of boxes of 64 columns and `box_rows` rows. What lies outside reads as 0.
+// On the host: the map of a bf16 array [count, rows, cols] (strides in elements, multiples of 8, the base aligned to 16
+// bytes) for copies of boxes of 64 columns and `box_rows` rows. What lies outside reads as 0.
 inline CUtensorMap tensor_map(const void* base, int64_t cols, int64_t rows, int64_t count, int64_t stride,
                               int box_rows) {
   using Encode = decltype(&cuTensorMapEncodeTiled);

@@ -1,7 +1,7 @@
 // Convolution forward, and the gradient of the input, as an implicit matrix product
 //
-//   out[point, column] = bias[column] + sum over taps and channels of source(point, tap, channel) weight[column, tap,
-//   channel]
+//   out[point, column] = bias[column] + sum over taps and channels of
+//                        source(point, tap, channel) weight[column, tap, channel]
 //
 // and a ReLU where it is asked for, on the way out.
 //

@@ -3,8 +3,8 @@
 // outputs share comes from the first-level cache.
 //
 //   strip     stride 1 or 2, no dilation, kernels 3, 5 or 7 wide: four neighbours of a row of outputs a thread; each
-//             row of the input that they read is loaded once. Also the gradient of the input for
-//             stride 1, which is the convolution of dy with the kernel turned around.
+//             row of the input that they read is loaded once. Also the gradient of the input for stride 1, which is the
+//             convolution of dy with the kernel turned around.
 //   any       one output, or one element of the input's gradient, and its taps
 //   weights   a block sums 3 x 3 taps, or a row of taps, over its part of the points; the parts are added in order by a
 //             second kernel

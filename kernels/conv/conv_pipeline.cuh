@@ -1,7 +1,7 @@
 #pragma once
 
-// Private to kernels/conv_*.cu: how a block of threads walks over its implicit matrix product while the operands of
-// the next steps are on their way.
+// Private to kernels/conv_*.cu: how a block of threads walks over its implicit matrix product while the operands of the
+// next steps are on their way.
 //
 // The operands of a product (GatherBlock, WeightBlock) are a class `Block`:
 //   kM, kN           rows and columns of the result

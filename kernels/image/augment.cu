@@ -3,8 +3,7 @@
 //   1. tables    for every view, axis and position: which pixels a resize reads, their weights (22-bit fixed point)
 //   2. rows      along x: image rows through shared memory -> `between` [rows, size, 3]
 //   3. columns   along y, 16 bytes a thread -> `view` [size, size, 3], flipped and turned; the sum of the gray levels
-//   that
-//                contrast will ask for, whose pixels have by then gone through the steps before it
+//                that contrast will ask for, whose pixels have by then gone through the steps before it
 //   4. colours   all steps up to the blur; views without one are normalised and written
 //   5. blurs     down the columns of a few rows into shared memory, along the rows out of it; then the steps behind it
 //

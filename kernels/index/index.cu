@@ -1,7 +1,6 @@
 // Moving elements: strided copies, gathers and their transpose, checks of indices, one-hot rows.
 //   copy_strided  runs that are contiguous in both arrays are moved in units of up to 16 bytes; transposes go through
-//                 tiles in shared memory, so that both sides are coalesced; the rest element by element in the target's
-//                 order
+//                 tiles in shared memory, so that both sides are coalesced; the rest one by one in the target's order
 //   gather        each row in units of up to 16 bytes
 //   scatter_add   without atomics: the picks are sorted by their rows, runs of 2048 in shared memory and then pairs of
 //                 runs merged; the threads of a row's first pick add all of them up, in order

@@ -4,8 +4,8 @@
 // warpgroup, the producer, asks the copy engine for tiles of A [128, 64] and B [64, kCols] into a ring of buffers; the
 // other two multiply, 64 rows each, straight from shared memory. Per buffer two barriers: `full` counts the bytes that
 // arrived, `empty` the consumer warps that are through with it. There is no barrier of the whole block after the start,
-// and while the consumers write a result the producer fills buffers for the next one. Registers go where they are
-// used: 40 a thread for the producer's warps, 232 for the consumers' (kCols / 2 of them are sums).
+// and while the consumers write a result the producer fills buffers for the next one. Registers go where they are used:
+// 40 a thread for the producer's warps, 232 for the consumers' (kCols / 2 of them are sums).
 //
 // The copy engine writes rows of 128 bytes in the 128-byte swizzle, which wgmma reads without bank conflicts, fills
 // what lies outside the matrices with zeros, and handles transposed operands by wgmma's transposition.

@@ -24,8 +24,7 @@ namespace {
 constexpr int kThreads = 256, kGroupThreads = 128;
 template <int N>
 constexpr int kBlocks = N == 8 ? 2 : 4;  // of a multiprocessor: the registers that a thread may have
-constexpr int64_t kRowsPerThread = 8;    // at least, where there are as many: they share the reading of their channels'
-                                         // numbers
+constexpr int64_t kRowsPerThread = 8;    // at least, where there are as many: they read their channels' numbers once
 
 // The ReLU's mask: none, where the normalised x is positive, where y is.
 enum class Mask { none, from_x, from_y };

@@ -2,8 +2,7 @@
 //   inner = 1   a row is contiguous: lanes of a warp share a row of up to kWarpRow elements, a block a longer one, and
 //               rows longer than kRowChunk are cut into chunks for several blocks
 //   inner > 1   neighbouring lanes read neighbouring columns; the rows of a block's threads are folded in shared
-//   memory;
-//               tall columns are cut into chunks for several blocks
+//               memory; tall columns are cut into chunks for several blocks
 // Chunks depend on the shape alone; their results are joined, sums in double, by a second, small launch. A chain of
 // additions is 256 packs long at most. Arrays that are not aligned are read element by element, still coalesced, in
 // another order of the sums.

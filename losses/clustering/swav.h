@@ -18,8 +18,8 @@ struct SwavOptions {
 //
 // scores [V N, K]: cosines of every view's projections and the prototypes, all images of the first view, then all of
 // the second, ... Codes q = sinkhorn(scores of the view) for each global view on its own, in f32 and without gradient.
-// queued [codes Q, K], or undefined: scores of earlier batches' projections, one queue a global view; they take part
-// in the balancing alone, so that batches smaller than the number of prototypes have balanced codes. A scalar; equal
+// queued [codes Q, K], or undefined: scores of earlier batches' projections, one queue a global view; they take part in
+// the balancing alone, so that batches smaller than the number of prototypes have balanced codes. A scalar; equal
 // scores everywhere give log K, which is what a collapsed network and unlearnt prototypes score.
 Tensor swav(const Tensor& scores, int64_t views, const Tensor& queued = {}, const SwavOptions& options = {});
 

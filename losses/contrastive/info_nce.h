@@ -15,10 +15,10 @@ namespace fovea::losses {
 //   loss = 1 / N  sum_i  -log( e_i / (e_i + sum_k exp(query_i . queue_k / t)) ),  e_i = exp(query_i . key_i / t)
 //
 // a scalar, in full precision whatever the rows' dtype; a queue of another floating dtype is read in the query's. The
-// gradient flows into query and, where it is wanted, into key. The temperature t is above 0: 0.07 in MoCo
-// v1, 0.2 in v2. Logits that say nothing give log(K + 1), which is what a network scores that has learnt nothing; K
-// negatives at right angles to a query that is its key give log(1 + K exp(-1 / t)). Memory grows with (N + K) * D: no
-// matrix of similarities is kept.
+// gradient flows into query and, where it is wanted, into key. The temperature t is above 0: 0.07 in MoCo v1, 0.2 in
+// v2. Logits that say nothing give log(K + 1), which is what a network scores that has learnt nothing; K negatives at
+// right angles to a query that is its key give log(1 + K exp(-1 / t)). Memory grows with (N + K) * D: no matrix of
+// similarities is kept.
 using fovea::info_nce;
 
 // InfoNCE within the batch (MoCo v3, Chen et al., 2021, arXiv:2104.02057; NNCLR, Dwibedi et al., 2021,
