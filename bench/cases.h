@@ -7,8 +7,7 @@
 
 namespace fovea::bench {
 
-// A row of the op table with what the forward pass computes; the backward pass of such a row computes `backward` times
-// that.
+// A row of the op table with what the forward pass computes; its backward pass computes `backward` times that.
 struct LargeCase {
   testing::OpCase op;
   double flops = 0;

@@ -49,8 +49,7 @@ std::string to_json(const std::vector<Row>& rows, const Machine& machine);
 std::vector<Row> rows_from_json(const std::string& path);
 bool same_case(const Row& a, const Row& b);
 
-// Replaces what stands in `path` between the lines <!-- begin NAME --> and <!-- end NAME -->. Throws Error without
-// them.
+// Replaces what is in `path` between the lines <!-- begin NAME --> and <!-- end NAME -->. Throws Error without them.
 void rewrite_block(const std::string& path, const std::string& name, const std::string& text);
 // Rows as a Markdown table.
 std::string markdown(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);

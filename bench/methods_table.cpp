@@ -1,5 +1,4 @@
-// Trains every method on the same images with the same backbone, epochs and seeds, and writes the table that compares
-// them.
+// Trains every method on the same images with one backbone, epochs and seeds, and writes the table that compares them.
 //
 //   bin/methods_table                                     Fashion-MNIST's first 10,000 images, ResNet-18 of width 16
 //   bin/methods_table --methods simclr,byol --seeds 1     some of them: to stdout alone
@@ -8,8 +7,7 @@
 //
 // A run that is finished is a line of --results and is not repeated, and one that was stopped goes on: start the
 // program again with the same arguments. Drop a line to measure it afresh. The table goes to stdout and between two
-// markers of --docs, a short one of each method on its page in methods/ beside it; of some methods only if --docs is
-// given.
+// markers of --docs, a short one of each method on its page in methods/ beside it; of some methods only with --docs.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

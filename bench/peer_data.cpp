@@ -43,8 +43,7 @@ void add_noise(std::vector<float>& plane, int width, int height, float gain, Rng
   }
 }
 
-// A picture with the statistics of a photograph: noise shared by the channels, a little of each one's own, and a dozen
-// discs.
+// A picture with a photograph's statistics: noise shared by the channels, a little of each's own, and a dozen discs.
 Image photo(int width, int height, uint64_t seed) {
   Rng rng(seed, 0);
   const size_t pixels = size_t(width) * size_t(height);

@@ -36,8 +36,7 @@ struct Network {
   int width = 64;
 };
 
-// zero_grad, forward, loss, backward and SGD of a ResNet with the head Linear-ReLU-Linear, on images that lie in
-// memory.
+// zero_grad, forward, loss, backward and SGD of a ResNet with the head Linear-ReLU-Linear, on images in memory.
 PeerResult simclr_step(const Network& network, int64_t size, int64_t batch, bool bf16, const PeerOptions& options) {
   manual_seed(0);
   const models::ResNetOptions shape{.width = network.width, .cifar_stem = network.cifar_stem};

@@ -19,8 +19,7 @@ struct AllocatorStats {
 class Allocator {
  public:
   virtual ~Allocator() = default;
-  // At least `bytes` bytes, aligned to 64 (2 MiB for sizes of 1 MiB and more). Throws Error when the device is out of
-  // memory.
+  // At least `bytes` bytes, aligned to 64 (2 MiB for sizes of 1 MiB and more). Throws Error when the memory is used up.
   virtual void* allocate(size_t bytes) = 0;
   // Takes back what allocate(bytes) returned; never throws.
   virtual void deallocate(void* p, size_t bytes) noexcept = 0;
@@ -40,8 +39,7 @@ class Allocator {
 // size (512 B below 1 MiB, 2 MiB above), so that a training loop maps no memory after its first step.
 Allocator& allocator(Device device);
 // In builds with CUDA, the same over cudaMalloc, which allocator() hands out, and over page-locked host memory, which
-// devices copy from and to while the host goes on. FOVEA_CUDA_NO_CACHE=1 in the environment turns the first's cache
-// off.
+// devices copy from and to while the host goes on. FOVEA_CUDA_NO_CACHE=1 in the environment: the first has no cache.
 Allocator& cuda_allocator(int device);
 Allocator& pinned_allocator();
 

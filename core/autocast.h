@@ -3,8 +3,7 @@
 namespace fovea {
 
 // While one of these is alive on this thread, matmul, linear, conv2d, conv_transpose2d and attention take their f32
-// operands in bf16 and return bf16. Weights stay f32 (their gradients too); norms, softmax and losses compute in f32
-// inside.
+// operands in bf16 and return bf16. Weights stay f32 (their gradients too); norms, softmax and losses compute in f32.
 class Autocast {
  public:
   explicit Autocast(bool on = true);

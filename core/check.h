@@ -7,8 +7,7 @@
 
 namespace fovea {
 
-// Throws Error with one sentence that says what was wanted and what was given: check(n > 0, "linear: want ..., got {}",
-// n).
+// Throws Error with one sentence on what was wanted and what was given: check(n > 0, "linear: want ..., got {}", n).
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   if (!ok) [[unlikely]]

@@ -26,8 +26,7 @@ class Tensor {
 
   // Uninitialised memory.
   static Tensor empty(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
-  // On the CPU, in page-locked memory that CUDA devices copy from while the host goes on; empty() without such a
-  // device.
+  // On the CPU, in page-locked memory that CUDA devices copy from while the host goes on; where there is none, empty().
   static Tensor pinned(Shape shape, Dtype dtype = Dtype::f32);
   static Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   static Tensor zeros(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
@@ -83,8 +82,7 @@ class Tensor {
   Tensor clone() const;   // own memory, no graph
   Tensor detach() const;  // same memory, no graph
 
-  // In place, for optimisers, buffers and data: they throw Error while gradients are recorded if this tensor requires
-  // one.
+  // In place, for optimisers, buffers and data: Error while gradients are recorded if this tensor requires one.
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
   Tensor& copy_(const Tensor& from);  // same shape; converts dtype and device

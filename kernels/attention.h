@@ -24,8 +24,7 @@ struct Attention {
 };
 
 // The random numbers of dropout. A Philox counter serves two queries x two keys: word 2 (i % 2) + j % 2 of the counter
-// that query i and key j of a head (batch * heads + head) lie in; p_ij stays if its uniform number is below 1 -
-// dropout.
+// that query i and key j of a head (batch * heads + head) lie in; p_ij stays if its uniform is below 1 - dropout.
 FOVEA_HD inline int64_t attention_counters(int64_t tokens) {  // of one head
   return (tokens + 1) / 2 * ((tokens + 1) / 2);
 }

@@ -52,8 +52,7 @@ struct AugmentWork {
 AugmentWork augment_work(std::span<Augmentation> views, int size);
 
 // out [views, size, size, 3] = x * scale[c] + bias[c] for each byte x of the views and its channel, in five launches.
-// All memory is the device's but scale and bias, three numbers each. `pixels` holds all images, `weights` those of all
-// blurs (image.h).
+// scale and bias, three numbers each, are the host's. `pixels` has all images, `weights` those of all blurs (image.h).
 //         reads the images; writes the resized rows and reads them; writes the views' bytes and reads them, those with
 //         a blur once more; writes out
 void augment(Cuda&, const AugmentWork& work, const uint8_t* pixels, const Augmentation* views, const float* weights,

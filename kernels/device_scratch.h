@@ -10,8 +10,7 @@ namespace fovea::kernels {
 // Short-lived memory of a kernel on a CUDA device, as scratch.h has it on the CPU: taken from an arena of the device,
 // given back when the DeviceScratch goes. The kernels that use it may still be waiting in the stream then: whoever
 // takes the memory next is behind them. Scratches nest. The arena only grows and never moves, so captured graphs keep
-// theirs. With FOVEA_CUDA_NO_CACHE=1 in the environment each block outside of graphs is an allocation of its own, for
-// memory checkers.
+// theirs. FOVEA_CUDA_NO_CACHE=1 in the environment makes each block outside of graphs its own, for memory checkers.
 class DeviceScratch {
  public:
   explicit DeviceScratch(Cuda& ctx);

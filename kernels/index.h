@@ -10,8 +10,7 @@
 namespace fovea::kernels {
 
 // A box of elements in two arrays: its sizes and how far, in elements, a step along each dimension goes in the source
-// and in the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each cut in
-// two.
+// and in the target. Steps may be negative; 0 in the source repeats an element. Twelve dimensions: six, each halved.
 struct StridedBox {
   static constexpr int kMaxRank = 12;
   int rank = 0;

@@ -7,14 +7,12 @@
 
 namespace fovea::kernels {
 
-// Matrices are dense and row-major: op(A) is m x k and op(B) k x n, where a transposed operand is stored the other way
-// round.
+// Matrices are dense and row-major: op(A) is m x k and op(B) k x n; a transposed operand is stored the other way round.
 struct MatmulSizes {
   int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;
   int64_t batch = 1;
-  // Elements from one matrix of the batch to the next. Stride 0 of a or b uses one matrix for all; of c sums over the
-  // batch.
+  // Elements from one matrix of the batch to the next. Stride 0 of a or b: one matrix for all; of c: the batch's sum.
   int64_t stride_a = 0, stride_b = 0, stride_c = 0;
 };
 

@@ -58,8 +58,7 @@ void inverse_std(Cuda&, const A* var, A* invstd, int64_t channels, double eps);
 //   dbias = sum g     dweight = sum g x^     dresidual = g
 //   dx = weight * invstd * (g - dbias / rows - x^ dweight / rows)   (training; without the two means otherwise)
 // The ReLU's mask is computed again from x, or, with a residual, read from y. dx may be null, and may be dy's memory;
-// so may dresidual, which is wanted exactly when there are both a ReLU and a residual (norm.residual itself is not
-// read).
+// so may dresidual, which is wanted exactly when there are both a ReLU and a residual (norm.residual is not read).
 //                              reads x and dy twice, writes dx; with a residual also reads y, writes dresidual
 template <class T>
 struct BatchNormGradients {

@@ -10,8 +10,7 @@
 //
 // On CUDA a list of up to 600 arrays is one launch (two more take LARS's norms), a longer one a launch for every 600:
 // the list travels as the kernel's parameter, so nothing is uploaded and the host waits for nothing. What changes from
-// step to step goes the same way, or, for a step that is captured in a graph and replayed, through device memory: see
-// Scheduled.
+// step to step goes the same way or, for a step that is captured and replayed, through device memory: see Scheduled.
 namespace fovea::kernels {
 
 // The numbers of a step that a schedule changes. A kernel whose step has `scheduled` reads them there, in the device's

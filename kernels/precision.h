@@ -6,8 +6,7 @@ namespace fovea::kernels {
 // operands rounded to 10 bits of mantissa and sums in f32. The CPU always does the first.
 enum class Float32Precision { highest, tf32 };
 
-// One setting for the process, `highest` at the start. It concerns the kernels launched from then on; any thread may
-// call.
+// One setting for the process, `highest` at first, for the kernels launched from then on; any thread may call.
 Float32Precision float32_precision();
 void set_float32_precision(Float32Precision);
 

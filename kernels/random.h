@@ -8,8 +8,7 @@
 namespace fovea::kernels {
 
 // Four 32-bit words of counter-based random numbers: Philox 4x32-10 (Salmon et al., 2011, "Parallel random numbers: as
-// easy as 1, 2, 3"). A pure function of key and counter, so every device and any number of threads draw the same
-// numbers.
+// easy as 1, 2, 3"). A pure function of key and counter: every device and any number of threads draw the same numbers.
 struct Philox4 {
   uint32_t word[4];
 };

@@ -23,8 +23,7 @@ struct TopK {
 // neighbour; where fewer than k rows are left, values of -infinity (infinity for distances) with index -1 follow.
 // Similarities are made in tiles and filtered against each query's k-th best so far: memory grows with the number of
 // threads and k, never with queries * rows. Results do not depend on the number of threads.
-// Large searches on CPUs with bf16 units look at rounded rows first and compare exactly what that cannot rule out: same
-// results.
+// Large searches on CPUs with bf16 units look at rounded rows first and compare exactly what these cannot rule out.
 //                                        reads the bank once for every 512 queries; queries rows dim operations
 template <class T>
 void topk(Cpu&, const TopK& shape, const T* queries, const T* bank, accumulator_t<T>* values, int64_t* index);

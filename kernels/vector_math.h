@@ -38,8 +38,7 @@ FOVEA_HD inline double sqrt(double x) {
   return ::sqrt(x);
 }
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2; 2^n is multiplied in two halves so that subnormals and infinity come out
-// right.
+// e^x: x = n ln 2 + r with |r| <= ln 2 / 2; 2^n is multiplied in two halves, for the sake of subnormals and infinity.
 FOVEA_HD inline float exp(float x) {
 #ifdef __CUDA_ARCH__
   return ::expf(x);  // as exact, in a third of the instructions

@@ -8,8 +8,7 @@
 namespace fovea::nn {
 
 // What a weight's rows see and feed: a weight [out, ...window, in] (Linear [out, in], Conv2d [O, kh, kw, I / groups],
-// ConvTranspose2d [I, kh, kw, O / groups]) has fans in = numel / size(0) and out = numel / size(-1), which are
-// PyTorch's.
+// ConvTranspose2d [I, kh, kw, O / groups]) has fans in = numel / size(0) and out = numel / size(-1), PyTorch's.
 struct Fans {
   int64_t in = 0, out = 0;
 };
@@ -35,8 +34,7 @@ struct TruncNormalOptions {
   double mean = 0, std = 1;
   double low = -2, high = 2;  // in the units of the result, not in standard deviations
 };
-// Normal numbers outside [low, high] are drawn again. Throws Error when that interval holds less than a hundredth of
-// them.
+// Normal numbers outside [low, high] are drawn again. Throws Error when that interval holds less than 1% of them.
 void trunc_normal_(Tensor t, TruncNormalOptions options = {}, Generator& generator = default_generator());
 
 void constant_(Tensor t, double value);

@@ -36,8 +36,7 @@ struct Buffer {
 
 class Module;
 
-// Sees each member of a module once, by name. Absent (undefined) Params and Buffers are passed over by the library's
-// walks.
+// Sees each member of a module once, by name. The library's walks pass over absent (undefined) Params and Buffers.
 class Visitor {
  public:
   virtual ~Visitor() = default;
@@ -46,8 +45,7 @@ class Visitor {
   virtual void operator()(std::string_view name, Module&) = 0;
 };
 
-// One entry of a module's state: a dotted name and the tensor behind it (a handle: writing through it writes the
-// module).
+// One entry of a module's state: a dotted name and the tensor behind it (a handle: writing to it writes the module).
 struct NamedTensor {
   std::string name;
   Tensor value;

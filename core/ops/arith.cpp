@@ -17,8 +17,7 @@ Shape common_shape(const char* name, const Tensor& a, const Tensor& b) {
 
 kernels::Broadcast broadcast_steps(const Shape& a, const Shape& b, const Shape& shape) {
   if (a == b) return {1, {shape.numel()}, {1}, {1}, shape.numel()};
-  // Innermost dimension first; one dimension joins the next inner one when a, and b, are repeated in both or in
-  // neither.
+  // Innermost dimension first; one dimension joins the next inner one when a, and b, are repeated in both or neither.
   int64_t size[Shape::kMaxRank], a_step[Shape::kMaxRank], b_step[Shape::kMaxRank], a_run = 1, b_run = 1;
   int rank = 0;
   for (int d = 1; d <= shape.rank(); ++d) {

@@ -47,8 +47,7 @@ Tensor operator>=(const Tensor& a, double b);
 // a where condition (u8) is not 0, else b; the three broadcast.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
-// In place: y += alpha * x and y *= alpha, same shape and dtype. They throw Error while gradients are recorded if y
-// requires one.
+// y += alpha * x and y *= alpha in place, of one shape and dtype. Error while gradients are recorded if y requires one.
 Tensor& add_(Tensor& y, const Tensor& x, double alpha = 1);
 Tensor& mul_(Tensor& y, double alpha);
 // The same for counts: x += by, i64.

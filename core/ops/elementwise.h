@@ -30,8 +30,7 @@ Shape common_shape(const char* name, const Tensor& a, const Tensor& b);
 // How a and b are read as one array of `shape`.
 kernels::Broadcast broadcast_steps(const Shape& a, const Shape& b, const Shape& shape);
 
-// dy summed over the dimensions that broadcasting repeated: the gradient of a tensor of `shape`. dy itself when none
-// was.
+// dy summed over the dimensions that broadcasting repeated: the gradient of a tensor of `shape`. dy itself if none was.
 Tensor sum_to(const Tensor& dy, const Shape& shape);
 
 }  // namespace fovea

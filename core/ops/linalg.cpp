@@ -58,8 +58,7 @@ void dispatch_exact(const Tensor& x, F&& launch) {
 }  // namespace
 
 // With c = (1 - eps) / (N - 1), W = L^-1 and T the lower triangle of dz^T z with its mirror image above: what reaches L
-// through z = (x - mean) W^T comes back as -c z T, so d(x - mean) = (dz - c z T) W; the mean takes off its columns'
-// means.
+// through z = (x - mean) W^T comes back as -c z T, so d(x - mean) = (dz - c z T) W; the mean takes off columns' means.
 Tensor whiten(const Tensor& x, double eps) {
   const Tensor rows = matrices("whiten", x);
   const int64_t groups = rows.size(0), n = rows.size(1), d = rows.size(2);

@@ -5,8 +5,7 @@
 #include <fovea/core/tensor.h>
 
 // Moving elements. Results that need no move are views: reshapes, rows of dimension 0, permutations of dimensions of
-// one element, and the concat of neighbouring rows of one tensor without gradients. Any dtype; gradients for floating
-// ones.
+// one element, and the concat of neighbouring rows of one tensor without gradients. Any dtype; gradients if floating.
 namespace fovea {
 
 Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes);    // a view; one size may be -1
@@ -34,12 +33,10 @@ Tensor expand(const Tensor& x, const Shape& shape);                 // broadcast
 
 // Rows of dimension 0: out[i] = x[index[i]], index i64 [K]. Throws Error for an index out of range.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
-// zeros [rows, ...] with out[index[i]] += x[i]; indices may repeat and are added in order, so the result is
-// deterministic.
+// zeros [rows, ...] with out[index[i]] += x[i]; indices may repeat and are added in order: deterministic.
 Tensor scatter_rows(const Tensor& x, const Tensor& index, int64_t rows);
 // x with rows[i] in place of its row index[i], as torch.index_copy along dimension 0; of equal indices the last counts.
-// For buffers: no gradient flows. An x that is given away (std::move) is changed where it lies if nobody else can see
-// its memory.
+// For buffers: no gradient flows. An x that is given away (std::move) is changed where it lies if nobody else sees it.
 Tensor index_copy(Tensor x, const Tensor& index, const Tensor& rows);
 // Batched rows: x [N, T, ...], index i64 [N, K] -> [N, K, ...]. MAE's token selection.
 Tensor gather_tokens(const Tensor& x, const Tensor& index);

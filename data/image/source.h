@@ -15,8 +15,7 @@ class Source {
  public:
   Source(Image image);                         // NOLINT: an image is a source
   Source(std::shared_ptr<const Image> image);  // NOLINT: a cached one too
-  // An encoded file. What is no JPEG is decoded at once; of a JPEG only the header is read. `name` is what errors call
-  // it.
+  // An encoded file. What is no JPEG is decoded at once; of a JPEG only the header is read. Errors call it `name`.
   static Source encoded(std::vector<uint8_t> bytes, std::string name);
 
   int width() const { return width_; }

@@ -76,8 +76,7 @@ struct Adjustment {
 };
 void adjust(Image& image, const Adjustment& adjustment);
 
-// All four adjustments in random order: factors uniform in [max(0, 1 - x), 1 + x], hue in [-hue, hue]. A strength of 0
-// skips one.
+// All four adjustments in random order: factors uniform in [max(0, 1 - x), 1 + x], hue in [-hue, hue]. 0 skips one.
 struct ColorJitter {
   float brightness = 0, contrast = 0, saturation = 0, hue = 0;
   std::vector<Adjustment> draw(Rng& rng) const;
@@ -122,8 +121,7 @@ struct Pad {
   Image operator()(const Image& image, Rng& rng) const;
 };
 
-// A size x size part at a random place of the image, padded by `padding` zeros first. Throws Error if the image is too
-// small.
+// A size x size part at a random place of the image, padded by `padding` zeros first. Throws Error if that is smaller.
 struct RandomCrop {
   int size = 32, padding = 0;
   Image operator()(const Image& image, Rng& rng) const;

@@ -4,8 +4,7 @@
 //   bin/dclw --preset short --data fashion-mnist --limit 10000 --width 16    a small one for two cores
 //   bin/dclw --data cifar10:DIR --epochs 200 --out runs/dclw
 //
-// As bin/dcl but for the weights, a constant for each pair: 2 - N softmax(cosine of its two views / sigma), which are 1
-// on average.
+// As bin/dcl but for the weights, a constant for each pair, 1 on average: 2 - N softmax(cosine of its views / sigma).
 #include <cmath>
 
 #include <fovea/losses/contrastive/dcl.h>

@@ -4,8 +4,7 @@
 //   bin/dense_cl --preset short --limit 10000 --width 16  Fashion-MNIST, a small one for two cores
 //   bin/dense_cl --data cifar10:DIR --epochs 200 --teacher-momentum 0.99 --out runs/cifar
 //
-// The defaults are the paper's, but for queues of 4096 keys where it has 65536. docs/methods/dense_cl.md tells the
-// rest.
+// The defaults are the paper's, but for queues of 4096 keys, where it has 65536. docs/methods/dense_cl.md has more.
 #include <cmath>
 
 #include <fovea/losses/contrastive/dense_info_nce.h>

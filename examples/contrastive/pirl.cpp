@@ -5,8 +5,7 @@
 //   bin/pirl --data cifar10:DIR --epochs 200 --out runs/cifar
 //
 // The defaults are the paper's, but for 4096 negatives where it has 32000. The noise of a step serves images and
-// jigsaws alike. The views are PIRL's own: of the flags for views only --strength applies. docs/methods/pirl.md tells
-// the rest.
+// jigsaws alike. The views are PIRL's own: of the flags for views only --strength applies. More: docs/methods/pirl.md.
 #include <cmath>
 
 #include <fovea/losses/contrastive/info_nce.h>

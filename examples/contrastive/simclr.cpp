@@ -9,8 +9,7 @@
 // The last lines printed are the accuracies of k-NN and a linear probe on the frozen features, beside those of the raw
 // pixels and of the network before training. Defaults are those of lightly's benchmark: temperature 0.5, SGD with
 // momentum 0.9 and weight decay 5e-4 on every parameter, cosine schedule. Small images get the CIFAR stem and no blur,
-// as in the paper's appendix B.9. Both views pass through the network as one batch, so batch norm sees their statistics
-// together.
+// as in the paper's appendix B.9. Both views pass through the network as one batch: batch norm sees them together.
 #include <cmath>
 
 #include <fovea/losses/contrastive/nt_xent.h>

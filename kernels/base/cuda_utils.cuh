@@ -43,8 +43,7 @@ __device__ inline void block_barrier() {
   __syncthreads();
 }
 
-// N neighbouring elements, read and written at once where they are aligned: Pack<float, 4> and Pack<bf16, 8> are one
-// 16-byte access.
+// N neighbouring elements, one access where they are aligned: Pack<float, 4> and Pack<bf16, 8> are 16 bytes.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Pack {
   T value[N];

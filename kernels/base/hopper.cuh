@@ -66,8 +66,7 @@ __device__ inline uint64_t tile_descriptor(const void* tile) {
 template <bool kAlongK>
 inline constexpr int kStep16 = kAlongK ? 32 >> 4 : 16 * 128 >> 4;
 
-// Makes what this thread wrote to shared memory, by stores and finished copy_async, known to wgmma; before the block's
-// barrier.
+// Before the block's barrier: makes what this thread wrote, by stores and finished copy_async, known to wgmma.
 __device__ inline void copies_fence() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }

@@ -9,8 +9,7 @@
 
 namespace fovea::kernels {
 
-// The register tile: kRows x kCols sums stay in registers while k runs. Right operands are packed in panels of kCols
-// columns.
+// The register tile: kRows x kCols sums stay in registers while k runs. Right operands are in panels of kCols columns.
 template <Isa I, class T>
 struct Tile {
   static constexpr int kBytes = I == Isa::avx512 ? 64 : I == Isa::avx2 ? 32 : 16;
@@ -38,8 +37,7 @@ struct Right {
   int64_t step, panel;
 };
 
-// c[i * ldc + j] = (accumulate ? c : 0) + sum over k of a(i, k) b(k, j), for m x n elements. Sums run in the order of
-// k.
+// c[i * ldc + j] = (accumulate ? c : 0) + sum over k of a(i, k) b(k, j), for m x n elements. Sums run in k's order.
 template <Isa I, class T>
 void tile_gemm(int64_t m, int64_t n, int64_t k, Left<T> a, Right<T> b, T* c, int64_t ldc, bool accumulate);
 

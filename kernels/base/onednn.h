@@ -28,8 +28,7 @@ inline constexpr Type type_of<bf16> = Type::bf16;
 
 const dnnl::engine& engine();
 
-// False where this CPU has no kernels worth calling for the type: bf16 needs AVX-512. FOVEA_ISA (isa.h) binds oneDNN
-// too.
+// False where this CPU has no kernels worth calling for the type: bf16 needs AVX-512. FOVEA_ISA (isa.h) binds oneDNN.
 template <class T>
 bool usable() = delete;
 template <>

@@ -15,8 +15,7 @@ static size_t round_up(size_t n, size_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-// Chunks in the order they were mapped. Once nothing is in use, several chunks become one that holds as much as all
-// did.
+// Chunks in the order they were mapped. Once nothing is in use, several become one that holds as much as all did.
 struct Arena {
   struct Chunk {
     void* data;

@@ -30,8 +30,7 @@ static inline void put(bf16* to, float value) {
 // transfer to memory instead of the read and write of an ordinary store.
 inline constexpr int64_t kStreamBytes = int64_t(24) << 20;
 
-// Copies `bytes` from a small buffer to memory around the caches. stream_fence() makes such stores visible to other
-// threads.
+// Copies `bytes` from a small buffer to memory around the caches. stream_fence() makes such stores visible to others.
 template <Isa I>
 static inline void stream_copy(void* to, const void* from, int64_t bytes) {
   char* d = static_cast<char*>(to);

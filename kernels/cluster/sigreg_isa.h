@@ -16,8 +16,7 @@ struct SigRegKnots {
 };
 SigRegKnots sigreg_knots();
 
-// The statistics of `cols` columns of p [rows, cols], rows `ld` apart, and their gradient in their place. `cols` is at
-// most kSigRegColumns.
+// The statistics of `cols` (<= kSigRegColumns) columns of p [rows, cols], rows `ld` apart; their gradient in p's place.
 inline constexpr int kSigRegColumns = 64;
 template <Isa I, class T>
 void sigreg_columns(const SigRegKnots& knots, T* p, int64_t ld, int64_t rows, int64_t cols, T* statistic,

@@ -126,8 +126,7 @@ void backward_data(const Conv2dShape& s, const float* dy, const float* weight, f
 }
 
 // The sums are cut into groups of taps that stay in the second-level cache and into partial sums over equal shares of
-// the blocks, so many that every thread has one. Each is worked on in one order, and the partial sums are added in
-// order.
+// the blocks, so many that every thread has one. Each is worked on in one order, and the partial sums added in order.
 void backward_weights(const Conv2dShape& s, const float* x, const float* dy, float* dweight) {
   constexpr int64_t kResident = 640 << 10;  // bytes of a group's sums
   const Patches all_taps = read_by_outputs(s);

@@ -8,8 +8,7 @@
 namespace fovea::kernels::blocks {
 
 // Where these beat oneDNN's direct kernels: small maps, and weight gradients but for those of a few input channels.
-// There oneDNN's threads wait for one another by spinning, which takes many times as long when another process has the
-// core.
+// There oneDNN's threads wait for one another by spinning, which takes many times as long when the core is shared.
 bool pays(const Conv2dShape& shape);  // forward and backward_data
 bool pays_backward_weights(const Conv2dShape& shape);
 

@@ -1,7 +1,6 @@
 #pragma once
 
-// Private to kernels/conv_data*.cu: the implicit matrix product of a convolution, and how a block of threads copies its
-// operands.
+// Private to kernels/conv_data*.cu: the implicit matrix product of a convolution, and how a block copies its operands.
 #include <limits>
 #include <stdexcept>
 

@@ -55,8 +55,7 @@ __global__ void taps_first_kernel(const float* from, int channels, int taps, boo
 template <class T, int kStride>
 constexpr int kBlocks = sizeof(T) == 4 && kStride == 2 ? 4 : 0;
 
-// A thread makes `rows` rows of its strip one after the other, so that they find the input rows that they share in the
-// first-level cache.
+// A thread makes `rows` rows of its strip in turn, so that the first-level cache has the input rows that they share.
 template <class T, int kWidth, int kStride>
 __global__ __launch_bounds__(kStripThreads,
                              kBlocks<T, kStride>) void strip_kernel(const T* x, const float* weight, const float* bias,

@@ -107,8 +107,7 @@ void for_each_class(const Conv2dShape& s, const F& f) {
     }
 }
 
-// Copies the rows of points [first, first + count) of for_each_class's patches to the pixels of class (a, b) of the
-// input.
+// Copies the rows of points [first, first + count) of for_each_class's patches to the input's pixels of class (a, b).
 template <class T>
 void scatter(const Conv2dShape& s, const Patches& p, int64_t a, int64_t b, int64_t first, int64_t count, const T* rows,
              T* dx) {

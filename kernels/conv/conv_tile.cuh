@@ -105,8 +105,7 @@ struct WarpTile {
       const int g = lane / 4, t = lane % 4;
 #pragma unroll
       for (int parity = 0; parity < 2; ++parity) {
-        // Of the first rows that this lane reads, columns g, g + 8, g + 16 and g + 24: the rest lies at fixed
-        // distances.
+        // Of the first rows that this lane reads, columns g, g + 8, g + 16 and g + 24: the rest is at fixed distances.
         int words[4];
 #pragma unroll
         for (int e = 0; e < 4; ++e) words[e] = swizzled(2 * t + parity, 2 * e + g / 4) * 4 + g % 4;

@@ -8,8 +8,7 @@
 // point, a step ahead of the copies.
 //
 // The reduction is long and the result small, so the points are split over blocks: each writes its sum to scratch, and
-// a second kernel adds them in order. The number of parts depends on the sizes and the device alone: the same bits
-// every time.
+// a second kernel adds them in order. The number of parts depends on sizes and device alone: the same bits every time.
 //
 // Reads: dy once for each tile of columns, x once for each tap and tile of rows, both mostly from the second-level
 // cache. Writes the gradient once, and with parts P writes and reads it P times.

@@ -5,8 +5,7 @@
 
 namespace fovea::kernels::winograd {
 
-// True for what the functions below take: 3x3, stride 1, dilation 1, one group, padding up to 2, channels in multiples
-// of 16.
+// True for what is below: 3x3, stride 1, dilation 1, one group, padding up to 2, channels in multiples of 16.
 bool fits(const Conv2dShape& shape);
 // True where they beat direct sums as well: enough tiles to make up for the transform of the weights, and most of each
 // tile inside of the image (maps of 1x1 and 2x2 waste it).

@@ -7,8 +7,7 @@ constexpr int kWidth = kIsa == Isa::avx512 ? 16 : kIsa == Isa::avx2 ? 8 : 4;
 constexpr int kParts = int(kLine) / kWidth;  // vectors in a line
 typedef float V __attribute__((vector_size(4 * kWidth)));
 
-// Register tile of the two products: rows x lines, sized so that the sums fill the registers and leave room for one
-// row.
+// Register tile of the two products: rows x lines, sized so that the sums fill the registers and leave space for a row.
 constexpr int kTileRows = kIsa == Isa::avx512 ? 12 : kIsa == Isa::avx2 ? 6 : 3;
 constexpr int kTileLines = kIsa == Isa::avx512 ? 2 : 1;
 constexpr int kTransposedRows = kIsa == Isa::avx512 ? 8 : kIsa == Isa::avx2 ? 4 : 2;

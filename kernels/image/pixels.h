@@ -62,8 +62,7 @@ FOVEA_HD inline Rgb shift_hue_pixel(int r, int g, int b, int shift) {
   return {channel(1275), channel(765), channel(255)};
 }
 
-// One axis of PIL's ImagingResample: `out` positions over [begin, end) of an axis of `in` pixels, the weights in 22-bit
-// fixed point.
+// One axis of PIL's ImagingResample: `out` positions over [begin, end) of an axis of `in` pixels, 22-bit weights.
 struct ResizeScale {
   double begin, scale, inverse, support;
   int in;

@@ -55,8 +55,7 @@ struct CopyBody {
   }
 };
 
-// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols. A thread moves 16
-// elements.
+// The two innermost dimensions are [rows, cols]; the source runs along rows, the target along cols. A thread moves 16.
 constexpr int kTile = 64, kTileThreads = 32, kTileRows = 8;
 template <class E>
 __global__ void __launch_bounds__(kTileThreads* kTileRows)
@@ -191,8 +190,7 @@ __global__ void __launch_bounds__(kSortThreads)
   for (int i = threadIdx.x; i < tile && first + i < count; i += kSortThreads) sorted[first + i] = picks[i];
 }
 
-// Two neighbouring runs become one: a pick's place in it is that in its own run and the number of smaller ones in the
-// other.
+// Two neighbouring runs become one: a pick's place is that in its own run plus the number of smaller ones in the other.
 struct MergeRuns {
   static constexpr int kN = 1;
   const Pick* from;

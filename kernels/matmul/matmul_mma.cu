@@ -1,5 +1,4 @@
-// Matrix products on the tensor cores of sm_80 and later (mma.sync): bf16 operands, or f32 ones rounded to tf32; sums
-// in f32.
+// Matrix products on the tensor cores of sm_80 and later (mma.sync): bf16 operands, or f32 rounded to tf32; f32 sums.
 //
 // A block makes a tile of C, its warps a sub-tile each, in registers. The tiles of A and B come through a ring of
 // buffers in shared memory, filled by 16-byte asynchronous copies several pieces of k ahead; one barrier for each
@@ -33,8 +32,7 @@ struct Traits : Shape {
                        kThreads = Shape::kRows / Shape::kWarpRows * kWarpsAcross * kWarp;
 };
 
-// Four 8 x 8 blocks of fragments (see mma.cuh), in steps of two chunks of k. `width` is the first row of A or column
-// of B.
+// Four 8 x 8 blocks of fragments (mma.cuh), in steps of two chunks of k. `width` is the first row of A or column of B.
 template <class Tile, bool kRowsFirst, class T, bool kAlongK>
 __device__ void load_fragment(uint32_t (&r)[4], const char* tile, int width, int step, int lane) {
   if constexpr (kAlongK) {

@@ -1,5 +1,4 @@
-// Batch norm and group norm of x [samples, rows, channels]: batch norm is group norm of one sample with as many groups
-// as channels.
+// Batch norm and group norm of x [samples, rows, channels]: batch norm is group norm of one sample, a group a channel.
 //
 //   forward    moments of blocks of rows; joined into mean and invstd; y = act((x - mean) scale + bias + residual)
 //              reads x twice and the residual once, writes y

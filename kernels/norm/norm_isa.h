@@ -35,8 +35,7 @@ template <Isa I, class T>
 void normalize_rows(const RowBlock& block, const Columns<accumulator_t<T>>& columns, accumulator_t<T> floor, const T* x,
                     const T* residual, T* y, bool stream);
 
-// With g = dy under the mask: sums[c] = sum g, moments[c] = sum g (x - mean). g itself goes to `masked` unless it is
-// null.
+// With g = dy under the mask: sums[c] = sum g, moments[c] = sum g (x - mean). g itself goes to `masked` if not null.
 template <Isa I, class T>
 void gradient_sums(const RowBlock& block, const Columns<accumulator_t<T>>& columns, Mask mask, const T* x, const T* y,
                    const T* dy, T* masked, accumulator_t<T>* sums, accumulator_t<T>* moments);

@@ -46,8 +46,7 @@ Shape shape_of(const LowRank<T>& adapter) {
   return {adapter.rows, adapter.cols, adapter.rank, float(adapter.scale)};
 }
 
-// Where a warp of merge_kernel works: its columns among `across` warps side by side, `ranks` (a multiple of 4) at a
-// time.
+// Where a warp of merge_kernel works: its columns among `across` warps side by side, `ranks` (a multiple of 4) at once.
 struct Layout {
   int across;  // each with kWarp packs of columns
   int ranks = 0;

@@ -7,8 +7,7 @@
 
 namespace fovea::kernels {
 
-// u = ratio (g + decay w);  if first: first = momentum first + u, and the step is first, or u + momentum first
-// (nesterov).
+// u = ratio (g + decay w);  if first: first = momentum first + u, and the step is first (nesterov: u + momentum first).
 template <class T>
 struct SgdFactors {
   T lr, momentum, decay, ratio;

@@ -28,8 +28,7 @@ void max_pool_row(const PoolRow& p, const T* image, T* y, Index* argmax);
 template <Isa I, class T, class Out>
 void avg_pool_row(const PoolRow& p, const T* image, Out* y);
 
-// One row of the gradient: input row `y`, which windows `rows` [cover.begin, cover.end) cover; dy and argmax are the
-// image's.
+// One row of the gradient: input row `y`, which windows `rows` [cover.begin, cover.end) cover. dy, argmax: the image's.
 struct PoolGradientRow {
   int64_t y, w, c, out_w, kernel_w;
   PoolCover cover;

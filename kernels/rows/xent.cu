@@ -207,8 +207,7 @@ __device__ float group_reduce(float v, float* shared, Combine combine = {}) {
   }
 }
 
-// kGroup threads a row. `packs`: 16-byte reads from the row's first aligned element on, which is one for the targets
-// too.
+// kGroup threads a row. `packs`: 16-byte reads from the row's first aligned element on, the same one in the targets.
 template <int kGroup, class T, class Target>
 __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
     xent_kernel(const T* x, Target target, float* loss, float* lse, float* second, int64_t rows, int64_t cols,

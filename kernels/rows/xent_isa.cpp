@@ -4,8 +4,7 @@
 
 namespace fovea::kernels {
 
-// Rows are added up in blocks of so many columns, and the blocks then: rounding grows with both, not with their
-// product.
+// Rows are added up in blocks of so many columns, then the blocks: rounding grows with both, not with their product.
 constexpr int64_t kBlock = 1024;
 
 template <Isa I, class T>

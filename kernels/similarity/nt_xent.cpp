@@ -190,8 +190,7 @@ void forward(NtXent shape, const T* z0, const T* z1, accumulator_t<T>* loss, acc
   Acc scale = all.scale(), *shift = all.scratch().template take<Acc>(size_t(n));
   double* sums = all.scratch().template take<double>(size_t(n));
   std::fill_n(sums, n, 0.0);
-  // Rows are of length 1, so that no logit is larger than `scale`: unless logits spread too far, that is everyone's
-  // shift.
+  // Rows are of length 1, so no logit is larger than `scale`: unless logits spread too far, that is everyone's shift.
   std::fill_n(shift, n, all.common() ? scale : -std::numeric_limits<Acc>::infinity());
   if (!all.common())
     all.for_each_strip([&](const Acc* s, int64_t row, int64_t rows, int64_t col, int64_t cols) {

@@ -24,8 +24,7 @@ void lower_scores(T* s, int64_t ld, int64_t rows, int64_t cols, const T* half);
 template <Isa I, class T>
 void squared_norms(const T* x, int64_t rows, int64_t dim, T* norms);
 
-// Rows rounded to bf16 (null: not written), their norms and the norms of what rounding took from them (both null: not
-// wanted).
+// Rows rounded to bf16 (null: not written), their norms and those of what rounding took off (both null: not wanted).
 template <Isa I>
 void round_rows(const float* x, int64_t rows, int64_t dim, bf16* rounded, float* norm, float* error);
 

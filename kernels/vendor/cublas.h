@@ -12,8 +12,7 @@ namespace fovea::kernels::vendor {
 const std::string& cublas_missing();
 
 // T and Out as in matmul.h, without double. Float follows float32_precision. The output's alpha and beta count; throws
-// std::runtime_error when it asks for a bias, a residual or an epilogue, when cuBLAS fails, and with cublas_missing's
-// words.
+// std::runtime_error for a bias, a residual or an epilogue, when cuBLAS fails, and with cublas_missing's words.
 template <class T, class Out>
 void matmul(Cuda&, const MatmulSizes& sizes, const T* a, const T* b, Out* c, const MatmulOutput<T>& output = {});
 

@@ -9,8 +9,8 @@ namespace fovea::losses {
 //   Tensor clip_loss(const Tensor& image, const Tensor& text, const Tensor& logit_scale);
 //
 // image, text [N, D]: row i of one matches row i of the other; logit_scale []: the logarithm of what cosines are
-// multiplied with, learnt, f32 (f64 for f64 rows). With every row divided by its length and S = exp(logit_scale) image
-// text^T,
+// multiplied with, learnt, f32 (f64 for f64 rows). With every row divided by its length and
+// S = exp(logit_scale) image text^T,
 //
 //   loss = ( cross entropy of the rows of S + cross entropy of its columns ) / 2, labels 0, 1, ..., N - 1
 //

@@ -4,8 +4,7 @@
 
 namespace fovea::losses {
 
-// InfoNCE against a queue (van den Oord et al., 2018, arXiv:1807.03748; in this form MoCo, He et al., 2020,
-// arXiv:1911.05722):
+// InfoNCE against a queue (van den Oord et al., 2018, arXiv:1807.03748; as in MoCo, He et al., 2020, arXiv:1911.05722):
 //
 //   Tensor info_nce(const Tensor& query, const Tensor& key, const Tensor& queue, double temperature);
 //

@@ -10,8 +10,8 @@ namespace fovea::losses {
 //   Tensor siglip_loss(const Tensor& image, const Tensor& text, const Tensor& logit_scale, const Tensor& logit_bias);
 //
 // image, text [N, D]: row i of one matches row i of the other; logit_scale, logit_bias []: learnt, f32 (f64 for f64
-// rows). With every row divided by its length, S = exp(logit_scale) image text^T + logit_bias, and y_ij = 1 for i = j,
-// else -1,
+// rows). With every row divided by its length, S = exp(logit_scale) image text^T + logit_bias,
+// and y_ij = 1 for i = j, else -1,
 //
 //   loss = 1 / N  sum_ij  -log sigmoid(y_ij S_ij)
 //

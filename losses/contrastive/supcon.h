@@ -9,8 +9,8 @@ enum class SupConMean { outside, inside };
 
 // SupCon (Khosla et al., 2020, arXiv:2004.11362, equations 2 and 3): NT-Xent in which all rows of a class are positives
 // of each other. z [M, D]: all views below each other; labels i64 [N], where M is a multiple of N and row i shows image
-// i % N. With z divided by its lengths, s_ij = z_i . z_j / t, Z_i = sum_{a != i} exp(s_ia), and P(i) the other rows of
-// i's class,
+// i % N. With z divided by its lengths, s_ij = z_i . z_j / t, Z_i = sum_{a != i} exp(s_ia),
+// and P(i) the other rows of i's class,
 //
 //   outside:  loss = 1 / M  sum_i  1 / |P(i)|  sum_{p in P(i)} -log( exp(s_ip) / Z_i )
 //   inside:   loss = 1 / M  sum_i  -log( 1 / |P(i)|  sum_{p in P(i)} exp(s_ip) / Z_i )      never larger

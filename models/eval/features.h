@@ -20,8 +20,7 @@ struct Features {
 // Maps images [N, size, size, 3] to features [N, D] (any further dimensions are flattened).
 using Network = std::function<Tensor(const Tensor& images)>;
 
-// While one of these is alive `module` is in evaluation mode: batch norm uses its running statistics, dropout does
-// nothing.
+// While one is alive `module` is in evaluation mode: batch norm uses its running statistics, dropout does nothing.
 class EvalMode {
  public:
   explicit EvalMode(nn::Module& module) : module_(module), training_(module.training()) { module.eval(); }

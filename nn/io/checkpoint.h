@@ -21,8 +21,8 @@ struct Checkpoint {
 };
 
 // Writes one safetensors file, atomically (core/safetensors.h). In it: the module's state as "model.<name>" in
-// PyTorch's layouts, the optimiser's as "optimizer.<name>" (a player's as "optimizer.<player>.<name>"), generators and the caller's metadata in the file's
-// metadata.
+// PyTorch's layouts, the optimiser's as "optimizer.<name>" (a player's as "optimizer.<player>.<name>"), generators and
+// the caller's metadata in that of the file.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 // Restores what `checkpoint` points to and replaces its metadata by the file's. Parts of the file that are not asked

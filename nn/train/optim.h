@@ -36,8 +36,7 @@ class Optimizer {
   void step();
   // From now on step() also moves the teacher, in the same pass over the memory and as ema_update() does: each of its
   // parameters follows the one whose name is `prefix` and its own. Throws Error if there is none or its shape differs.
-  // What no optimiser group holds (a frozen parameter) cannot be followed. Until set_teacher_momentum() it stands
-  // still.
+  // What no optimiser group holds (a frozen parameter) can't be followed. Until set_teacher_momentum() it stands still.
   void set_teacher(Module& teacher, const std::string& prefix = "");
   void set_teacher_momentum(double momentum);
   void zero_grad();  // gradients become undefined, as PyTorch's set_to_none does

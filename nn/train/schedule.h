@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <numbers>
 
-// Schedules: pure functions of the step (from 0) or the epoch, for learning rates, momenta, temperatures and weight
-// decays.
+// Schedules: pure functions of the step (from 0) or the epoch, for learning rates, momenta, temperatures, decays.
 namespace fovea::nn {
 
 // Straight from `begin` at step 0 to `end` at step steps - 1, then `end`. By epoch, over the warm-up epochs, this is
@@ -26,8 +25,7 @@ struct WarmupCosineOptions {
   double start = 0;    // where the warm-up comes from (it is never returned, so the first step is not lost)
   double end = 0.001;  // reached at the last step
 };
-// A factor for the learning rate: up to 1 in `warmup` equal steps, then half a cosine down. lightly's
-// CosineWarmupScheduler.
+// lightly's CosineWarmupScheduler, a factor for the learning rate: up to 1 in `warmup` equal steps, then half a cosine.
 inline double warmup_cosine(int64_t step, int64_t steps, const WarmupCosineOptions& options = {}) {
   const auto& [warmup, start, end] = options;
   if (step < warmup) return start + (1 - start) * double(step + 1) / double(warmup);

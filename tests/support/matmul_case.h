@@ -11,8 +11,7 @@
 
 namespace fovea::testing {
 
-// A product with its operands, for whoever multiplies them, and the formula to compare with. `c` is what is there
-// before.
+// A product with its operands, for all who multiply them, and the formula to compare with. `c` is what is there before.
 template <class T, class Out>
 struct MatmulCase {
   kernels::MatmulSizes s;

@@ -45,8 +45,7 @@ Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 // Every row. Each family lives in op_cases_<family>.cpp and is listed in op_cases.cpp.
 const std::vector<OpCase>& op_cases();
 
-// The row's result and the gradients of its differentiable inputs in one dtype on one device, for a fixed gradient of
-// the result.
+// A row's result and the gradients of its differentiable inputs, in one dtype on one device, for a fixed upstream one.
 std::vector<Tensor> result_and_gradients(const OpCase& op, Dtype dtype, Device device, bool rounded);
 
 // The largest |analytic - numeric| / max(1, |numeric|) over all differentiable inputs, by central differences in f64,

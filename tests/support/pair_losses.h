@@ -37,8 +37,7 @@ inline Tensor known_b() {
 using PairLoss = std::function<Tensor(const Tensor&, const Tensor&)>;
 
 // A loss of cosines: the order of the rows, their lengths and the order of the views do not change it, bf16 rows change
-// it little and give a loss in f32, autocast leaves f32 rows alone, and it is finite where the views are equal, with
-// finite gradients.
+// it little and give a loss in f32, autocast leaves f32 rows alone, and equal views give finite values and gradients.
 inline void expect_loss_of_cosines(const PairLoss& loss, double bf16_tolerance = 0.02) {
   Generator generator(5);
   Tensor a = randn({11, 6}, generator), b = randn({11, 6}, generator);

@@ -5,8 +5,7 @@
 #include <fovea/kernels/context.h>
 
 // How softmax cross entropy comes to read its logits once. Every step computes loss[r] = lse(x_r) - x_r,label and
-// dx = softmax(x) - one_hot(label) for x [rows, cols]; docs/kernels.md walks through them, and kernels/rows/xent.cu is where
-// they lead.
+// dx = softmax(x) - one_hot(label) for x [rows, cols]; docs/kernels.md walks through them to kernels/rows/xent.cu.
 namespace fovea::steps {
 
 using kernels::Cuda;

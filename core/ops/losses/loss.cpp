@@ -69,8 +69,7 @@ Tensor pointwise(const char* name, kernels::PointwiseLoss loss, const Tensor& x,
 }
 
 // Labels as the kernels may use them. On the CPU they are checked and counted now. On a device they are a copy that
-// ignores what is out of range, the error comes when the host next waits for the device, and the mean's scale stays
-// there.
+// ignores what is out of range, the error comes when the host next waits for the device, the mean's scale stays there.
 struct Labels {
   Tensor labels;
   int64_t counted = 0;  // those that are not ignored

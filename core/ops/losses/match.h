@@ -16,8 +16,7 @@ struct Matches {
 Matches match_nearest(const Tensor& a, const Tensor& b, int64_t count);
 
 // Where the middles of height x width cells of N views lie in their images: [N, height * width, 2], x and y, row by
-// row. affine [N, 2, 3] f32 takes (u, v, 1) to (x, y), u and v from 0 to 1 over the view: a batch's `places`
-// (data/image/loader.h).
+// row. affine [N, 2, 3] f32 takes (u, v, 1) to (x, y), u and v from 0 to 1 over the view: data::Batch::places.
 Tensor cell_centres(const Tensor& affine, int64_t height, int64_t width);
 
 }  // namespace fovea

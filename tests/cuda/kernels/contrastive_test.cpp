@@ -13,8 +13,7 @@ namespace {
 struct Size {
   int64_t rows, dim, offset;
 };
-// One row, part of a tile, one past a tile of rows and of columns, several chunks of dimensions, rows that are not
-// aligned.
+// One row, part of a tile, one past a tile of rows and of columns, several chunks of dimensions, unaligned rows.
 const Size kSizes[] = {{1, 3, 0},   {2, 16, 0},   {33, 8, 1},    {32, 128, 0},
                        {65, 20, 0}, {70, 129, 0}, {131, 264, 0}, {40, 300, 3}};
 

@@ -21,8 +21,7 @@ using namespace fovea::testing;
 
 namespace {
 
-// One list of parameters twice: in f64 for the CPU and in f32 on the device, `behind` elements after an aligned
-// address.
+// One list of parameters twice: in f64 for the CPU and in f32 on the device, `behind` elements past an aligned address.
 struct Lists {
   std::vector<std::vector<double>> exact;
   std::vector<Tensor> there;

@@ -129,8 +129,7 @@ TEST_CASE("a cycle of views takes them in turn", "[data][views]") {
 }
 
 TEST_CASE("a jigsaw shows parts of all nine cells of an image, each once, in any order", "[data][views]") {
-  // Every cell of 30 x 30 pixels has a brightness of its own; without jitter and at a crop of nearly everything, so do
-  // the patches.
+  // Each cell of 30 x 30 pixels has its own brightness; without jitter and at a crop of nearly all, so do the patches.
   Image image(90, 90);
   for (int y = 0; y < 90; ++y)
     for (int x = 0; x < 90; ++x) std::fill_n(image.at(x, y), 3, uint8_t(20 + 20 * (y / 30 * 3 + x / 30)));
