@@ -4,8 +4,8 @@
 //   bin/dcl --preset short --data fashion-mnist --limit 10000 --width 16    a small one for two cores
 //   bin/dcl --data cifar10:DIR --epochs 200 --out runs/dcl
 //
-// Network, views and recipe are SimCLR's (examples/contrastive/simclr.cpp); only the loss is another. It may be negative. With
-// weights for pairs that lie far apart: bin/dclw.
+// Network, views and recipe are SimCLR's (examples/contrastive/simclr.cpp); only the loss is another. It may be
+// negative. With weights for pairs that lie far apart: bin/dclw.
 #include <cmath>
 
 #include <fovea/losses/contrastive/dcl.h>
