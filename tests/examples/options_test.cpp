@@ -2,7 +2,7 @@
 
 #include <fovea/core/safetensors.h>
 
-#include 
+#include
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -30,7 +30,8 @@ Parsed parsed(std::vector<const char*> arguments) {
 void write_checkpoint(const std::filesystem::path& folder, const std::string& method, const Options& options) {
   SafeTensors file;
   file.metadata["method"] = method;
-  for (const models::FitOptions::Setting& value : options.fit.settings) file.metadata[models::metadata_key(value.name)] = value.text;
+  for (const models::FitOptions::Setting& value : options.fit.settings)
+    file.metadata[models::metadata_key(value.name)] = value.text;
   save_safetensors(folder / models::kCheckpointFile, file);
 }
 

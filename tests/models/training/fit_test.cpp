@@ -402,7 +402,12 @@ TEST_CASE("players take turns, each with an optimiser of its own that a checkpoi
   auto run = [](Duel& duel, const std::filesystem::path& folder, int steps, bool resume) {
     Generator generator(3);
     fit(duel, small_images(), generator,
-        {.steps = steps, .batch = 16, .lr = 0.05f, .workers = 0, .out = folder.string(), .resume = resume,
+        {.steps = steps,
+         .batch = 16,
+         .lr = 0.05f,
+         .workers = 0,
+         .out = folder.string(),
+         .resume = resume,
          .log_every = 1});
   };
   Duel once, first, second;
@@ -418,7 +423,12 @@ TEST_CASE("players take turns, each with an optimiser of its own that a checkpoi
   } kill;
   Generator generator(3);
   CHECK_THROWS_AS(fit(first, small_images(), generator,
-                      {.steps = 6, .batch = 16, .lr = 0.05f, .workers = 0, .out = parts.path().string(), .log_every = 1,
+                      {.steps = 6,
+                       .batch = 16,
+                       .lr = 0.05f,
+                       .workers = 0,
+                       .out = parts.path().string(),
+                       .log_every = 1,
                        .listeners = {&kill}}),
                   Interrupted);
   run(second, parts.path(), 6, true);
