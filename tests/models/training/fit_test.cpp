@@ -323,7 +323,9 @@ TEST_CASE("a batch larger than the data is refused", "[training]") {
 
 TEST_CASE("a finished run leaves its files, all of them whole", "[training]") {
   testing::TemporaryFolder folder;
-  Trial{folder.path(), 4}();
+  Trial trial(folder.path(), 4);
+  trial.options.settings = {{"--lr", "0.1"}};
+  trial();
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     names.push_back(entry.path().filename().string());
