@@ -9,6 +9,7 @@
 #include <fovea/core/ops/linalg.h>
 #include <fovea/core/ops/linear.h>
 #include <fovea/core/ops/losses/cluster.h>
+#include <fovea/core/ops/losses/contrastive.h>
 #include <fovea/core/ops/losses/loss.h>
 #include <fovea/core/ops/losses/match.h>
 #include <fovea/core/ops/losses/sigreg.h>

@@ -84,7 +84,6 @@ class Tensor {
 
   // In place, for optimisers, buffers and data: Error while gradients are recorded if this tensor requires one.
   Tensor& fill_(double value);
-  Tensor& zero_() { return fill_(0); }
   Tensor& copy_(const Tensor& from);  // same shape; converts dtype and device
   // A leaf's memory and gradient move to the device: every handle to it sees them there, views keep the old memory.
   Tensor& move_(Device device);

@@ -1,12 +1,13 @@
-# Checks what a reader relies on: no header is longer than 300 lines and no source than 600, and outside the tests a backward
-# function lists what it keeps by name and by value (never [=], [&] or a reference, which would dangle).
+# Checks what a reader relies on: no header is longer than 300 lines, no source than 600 and no function than 80, and outside the
+# tests a backward function lists what it keeps by name and by value (never [=], [&] or a reference, which would dangle).
 #   cmake -D SOURCE=<repository> -P tests/source_test.cmake
 cmake_minimum_required(VERSION 3.24)
 include(${CMAKE_CURRENT_LIST_DIR}/verdict.cmake)
+find_program(AWK awk REQUIRED)
 set(checked 0)
 set(broken "")
 set(sizes "")
-foreach(folder kernels core data nn losses models examples bench tests)
+foreach(folder kernels core data nn losses models examples bench tests docs)
   file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${folder}/*.h ${SOURCE}/${folder}/*.cpp ${SOURCE}/${folder}/*.cu ${SOURCE}/${folder}/*.cuh)
   foreach(file ${files})
     math(EXPR checked "${checked} + 1")
@@ -25,6 +26,9 @@ foreach(folder kernels core data nn losses models examples bench tests)
       string(APPEND broken "  ${file}: the backward function ${CMAKE_MATCH_1} must list its captures by name and by value\n")
     endif()
   endforeach()
+  execute_process(COMMAND ${AWK} -v limit=80 -f ${CMAKE_CURRENT_LIST_DIR}/function_length.awk ${files} WORKING_DIRECTORY ${SOURCE}
+                  OUTPUT_VARIABLE long COMMAND_ERROR_IS_FATAL ANY)
+  string(APPEND broken "${long}")
 endforeach()
 list(SORT sizes COMPARE NATURAL ORDER DESCENDING)
 list(SUBLIST sizes 0 10 largest)

@@ -1,9 +1,10 @@
 #include <cmath>
 
 #include <fovea/core/ops.h>
-#include <fovea/models/parts/encoder.h>
+#include <fovea/models/methods/method.h>
+#include <fovea/models/parts/heads.h>
 
-#include "common/training.h"
+#include "common/train.h"
 
 namespace fovea::losses {
 
@@ -24,10 +25,31 @@ Tensor frossl(const Tensor& z0, const Tensor& z1, double weight = 1) {
 
 namespace fovea::models {
 
-// Images [N, H, W, C] -> embeddings [N, 1024], by a projector of three Linears.
-struct FroSsl : Encoder {
-  explicit FroSsl(Backbone network) : Encoder(mlp_encoder(std::move(network), {2048, 2048, 1024})) {}
+struct FroSslOptions {
+  int64_t hidden = 2048, out = 1024;  // units of the projector's hidden layers and of its last
+  float invariance = 1;               // weight of the term that pulls views together
+};
+
+// FroSSL (Skean et al., 2023, arXiv:2310.02903) trains a backbone and a projector of three Linears on losses::frossl. A
+// batch has two views of each image.
+struct FroSsl : Method {
+  explicit FroSsl(Backbone network, const FroSslOptions& o = {}, Generator& generator = default_generator())
+      : options(o), backbone(std::move(network)) {
+    projector = mlp_head({backbone.features(), o.hidden, o.hidden, o.out}, LastNorm::none, generator);
+  }
+  Tensor loss(const data::Batch& batch, Step& step) override {
+    Tensor z = projector(step.features(backbone, batch.group(0)));  // [2N, out], view after view
+    const auto [z1, z2] = two_views(step.gather(z, 2));
+    step.watch(z1, z2);
+    return losses::frossl(z1, z2, options.invariance);
+  }
+  nn::Module* kept() override { return &backbone; }
+  void visit(nn::Visitor& v) override { v("backbone", backbone), v("projector", projector); }
   std::string describe() const override { return "FroSsl"; }
+
+  FroSslOptions options;
+  Backbone backbone;
+  nn::Sequential projector;
 };
 
 }  // namespace fovea::models
@@ -35,23 +57,16 @@ struct FroSsl : Encoder {
 using namespace fovea;
 
 int main(int argc, char** argv) {
-  const examples::About about{
-      .method = "frossl",
-      .title = "FroSSL",
-      .paper = "FroSSL: Frobenius Norm Minimization for Self-Supervised Learning (Skean et al., 2023)",
-      .presets = {{"imagenette-table", "--epochs 800 --batch 256"}, {"short", "--batch 128 --lr 0.1"}}};
-  examples::Options defaults{.data = "synthetic:64", .steps = 2, .batch = 16, .width = 4, .out = "runs/frossl"};
-  float weight = 1;
-  return examples::run(
-      argc, argv, about, defaults, {{"--invariance", "weight of the term that pulls views together", &weight, 0, 1e3}},
-      [&](const examples::Options& options) {
-        examples::Training training(options);
-        models::FroSsl model(training.backbone());
-        training.fit(model, model.backbone, [&](const data::Batch& batch, examples::Run& run) {
-          Tensor z = model.projector(run.features(model.backbone, batch.group(0)));  // first views, then second views
-          Tensor z0 = z.slice(0, batch.size()), z1 = z.slice(batch.size(), 2 * batch.size());
-          run.watch(z0, z1);
-          return losses::frossl(z0, z1, weight);
-        });
-      });
+  models::FroSslOptions options;
+  const examples::Program program{
+      .about = {.method = "frossl",
+                .title = "FroSSL",
+                .paper = "FroSSL: Frobenius Norm Minimization for Self-Supervised Learning (Skean et al., 2023)",
+                .presets = {{"imagenette-table", "--epochs 800 --batch 256"}, {"short", "--batch 128 --lr 0.1"}}},
+      .defaults = {.fit = {.steps = 2, .batch = 16, .out = "runs/frossl"}, .data = "synthetic:64", .width = 4},
+      .flags = {{"--invariance", "weight of the term that pulls views together", &options.invariance, 0, 1e3}}};
+
+  return examples::train(argc, argv, program, [&](examples::Setup& setup) {
+    return models::FroSsl(setup.backbone(), options, setup.generator());
+  });
 }

@@ -1,6 +1,5 @@
-// Instance discrimination: every image is a class of its own, a memory bank of past features holds the classes'
-// weights. Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018),
-// arXiv:1805.01978.
+// Instance discrimination: every image is a class of its own, whose weights a memory bank of past features holds.
+// Unsupervised Feature Learning via Non-Parametric Instance Discrimination (Wu et al., 2018), arXiv:1805.01978.
 //
 //   bin/instdisc --preset short --limit 10000 --width 16      Fashion-MNIST, a small one for two cores
 //   bin/instdisc --data cifar10:DIR --epochs 200 --loss softmax --temperature 0.1 --out runs/cifar

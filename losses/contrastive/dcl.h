@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fovea/core/ops/losses/loss.h>
+#include <fovea/core/ops/losses/contrastive.h>
 
 // Decoupled contrastive learning (Yeh et al., 2022, arXiv:2110.06848). z0, z1 [N, D], N of at least 2: row i of one is
 // the positive of row i of the other. Rows are divided by their lengths inside. Both losses are scalars, send their

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fovea/core/ops/losses/loss.h>
+#include <fovea/core/ops/losses/contrastive.h>
 
 namespace fovea::losses {
 

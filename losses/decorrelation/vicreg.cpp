@@ -1,6 +1,7 @@
 #include <fovea/losses/decorrelation/vicreg.h>
 
 #include <fovea/core/autocast.h>
+#include <fovea/core/check.h>
 #include <fovea/core/ops.h>
 #include <fovea/losses/shared/full_precision.h>
 #include <fovea/losses/shared/off_diagonal.h>

@@ -9,7 +9,7 @@
 #include <fovea/data/image/image.h>
 
 // What a run's report shows, as data: a list of sections, to which a method adds its own (Method::show).
-// models/training/html.h makes one page of it.
+// models/training/report/html.h makes one page of it.
 namespace fovea::models {
 
 // Accuracies, from 0 to 1, with bars; those of the run itself also in points above the best baseline of the column.

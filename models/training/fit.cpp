@@ -14,7 +14,7 @@
 #include <fovea/models/training/folder.h>
 #include <fovea/models/training/journal.h>
 #include <fovea/models/training/progress.h>
-#include <fovea/models/training/report.h>
+#include <fovea/models/training/report/report.h>
 #include <fovea/models/training/stop_signals.h>
 #include <fovea/models/training/trainer.h>
 #include <fovea/nn/train/schedule.h>
@@ -62,8 +62,9 @@ class Run {
                            [this](const Record& record) {
                              for (Listener* listener : listeners_) listener->on_evaluation(record);
                            });
+    listeners_.push_back(&checkpointer_);  // first: it refuses numbers that are not finite
     if (evaluations_) listeners_.push_back(&*evaluations_);
-    listeners_.insert(listeners_.end(), {&checkpointer_, &*journal_, &alarm_, &progress_});
+    listeners_.insert(listeners_.end(), {&*journal_, &alarm_, &progress_});
     listeners_.insert(listeners_.end(), options.listeners.begin(), options.listeners.end());
   }
 

@@ -1,8 +1,9 @@
 #include "common/options.h"
 
 #include <fovea/core/safetensors.h>
+#include <fovea/models/training/checkpointer.h>
+#include <fovea/models/training/folder.h>
 
-#include 
 #include "support/catch.h"
 #include "support/files.h"
 
@@ -30,7 +31,8 @@ Parsed parsed(std::vector<const char*> arguments) {
 void write_checkpoint(const std::filesystem::path& folder, const std::string& method, const Options& options) {
   SafeTensors file;
   file.metadata["method"] = method;
-  for (const models::FitOptions::Setting& value : options.fit.settings) file.metadata[models::metadata_key(value.name)] = value.text;
+  for (const models::FitOptions::Setting& value : options.fit.settings)
+    file.metadata[models::metadata_key(value.name)] = value.text;
   save_safetensors(folder / models::kCheckpointFile, file);
 }
 
@@ -76,7 +78,7 @@ TEST_CASE("a preset stands for flags, and those beside it win", "[examples]") {
     parse(int(arguments.size()), arguments.data(), about, options);
     return options;
   };
-  CHECK(with({"--preset", "long"}).epochs == 800);
+  CHECK(with({"--preset", "long"}).fit.epochs == 800);
   Options options = with({"--epochs", "5", "--preset=short"});
   CHECK(options.fit.epochs == 5);
   CHECK(options.fit.lr == 0.5f);

@@ -34,8 +34,8 @@ struct OpCase {
   std::vector<Input> inputs;
   std::function<Tensor(const Inputs&)> f;
   bool bf16 = true;                  // false: the op takes no bf16
-  double gradient_tolerance = 1e-6;  // largest |analytic - numeric| / max(1, |numeric|), in f64
-  double f32_tolerance = 1e-5;       // largest |f32 - f64| / max(1, max |f64|), of the result and every gradient
+  double gradient_tolerance = 1e-6;  // largest gradient_error
+  double f32_tolerance = 1e-5;       // largest relative_error of f32 against f64, of the result and every gradient
   double bf16_tolerance = 0.02;      // the same for bf16 against f64 on the same (rounded) inputs
 };
 
@@ -48,12 +48,14 @@ const std::vector<OpCase>& op_cases();
 // A row's result and the gradients of its differentiable inputs, in one dtype on one device, for a fixed upstream one.
 std::vector<Tensor> result_and_gradients(const OpCase& op, Dtype dtype, Device device, bool rounded);
 
-// The largest |analytic - numeric| / max(1, |numeric|) over all differentiable inputs, by central differences in f64,
-// of the sum of f's result weighted with fixed pseudo-random numbers. Of large inputs (600 elements and more) it takes
-// some hundreds of elements, spread evenly.
+// The largest max |analytic - numeric| / max(1e-6, max |numeric|) of any differentiable input, by central differences
+// in f64, of the sum of f's result weighted with fixed pseudo-random numbers. Differences are forgiven what rounding of
+// the results may do to them: an epsilon of every result that moved, over the distance. Of large inputs (600 elements
+// and more) it takes some hundreds of elements, spread evenly.
 double gradient_error(const OpCase& op);
 
-// The largest |a - b| / max(1, max |b|); infinity when the shapes differ or a value is not finite on one side only.
+// max |a - b| / max(1e-6, max |b|): what is that small everywhere is a zero with rounding. Infinity when the shapes
+// differ or a value is not finite on one side only.
 double relative_error(const Tensor& a, const Tensor& b);
 
 }  // namespace fovea::testing

@@ -4,8 +4,8 @@
 // row. B goes straight to shared memory by asynchronous copies. A, which must be turned, waits in registers while the
 // multiplication runs, and is then written in an order that spreads the banks. Two buffers, one barrier a tile.
 //
-// kernels/matmul/matmul_simt.cu goes on from here: A is not turned but read four k at once, three tiles are under way, and
-// edges, transposed operands and results of any alignment are taken care of.
+// kernels/matmul/matmul_simt.cu goes on from here: A is not turned but read four k at once, three tiles are under way,
+// and edges, transposed operands and results of any alignment are taken care of.
 #include <fovea/kernels/base/cuda_utils.cuh>
 #include <fovea/kernels/base/mma.cuh>
 

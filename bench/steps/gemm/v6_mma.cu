@@ -5,7 +5,7 @@
 // turned on the way. Two buffers.
 //
 // kernels/matmul/matmul_mma.cu goes on from here: four buffers, larger warp tiles, whole rows on the way out, edges,
-// transposed operands and splits of k. kernels/matmul/matmul_hopper.cu leaves the copies and the fragments to the hardware.
+// transposed operands and splits of k. kernels/matmul/matmul_hopper.cu leaves copies and fragments to the hardware.
 #include <fovea/kernels/base/cuda_utils.cuh>
 #include <fovea/kernels/base/mma.cuh>
 

@@ -42,7 +42,7 @@ TEST_CASE("whitened groups have mean 0 and covariance I", "[core][linalg]") {
   for (auto [groups, n, d] : {std::array<int64_t, 3>{1, 2, 1}, {3, 40, 17}, {2, 256, 128}}) {
     INFO(groups << " groups of " << n << " x " << d);
     const Tensor x = matmul(randn({groups, n, d}), randn({d, d}) + eye(d) * 20) + 5, z = whiten(x);
-    CHECK(relative_error(mean(z, {1}), Tensor::zeros({groups, d})) < 1e-5);
+    CHECK(max(abs(mean(z, {1}))).item() < 1e-5);
     const Tensor covariance = matmul(z, z, {.transpose_a = true}) / double(n - 1);
     CHECK(relative_error(covariance, expand(eye(d), {groups, d, d})) < 1e-4);
     CHECK(sum(square(z)).item() == Approx(double(groups * (n - 1) * d)).epsilon(1e-4));

@@ -323,7 +323,9 @@ TEST_CASE("a batch larger than the data is refused", "[training]") {
 
 TEST_CASE("a finished run leaves its files, all of them whole", "[training]") {
   testing::TemporaryFolder folder;
-  Trial{folder.path(), 4}();
+  Trial trial(folder.path(), 4);
+  trial.options.settings = {{"--lr", "0.1"}};
+  trial();
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     names.push_back(entry.path().filename().string());
@@ -402,7 +404,12 @@ TEST_CASE("players take turns, each with an optimiser of its own that a checkpoi
   auto run = [](Duel& duel, const std::filesystem::path& folder, int steps, bool resume) {
     Generator generator(3);
     fit(duel, small_images(), generator,
-        {.steps = steps, .batch = 16, .lr = 0.05f, .workers = 0, .out = folder.string(), .resume = resume,
+        {.steps = steps,
+         .batch = 16,
+         .lr = 0.05f,
+         .workers = 0,
+         .out = folder.string(),
+         .resume = resume,
          .log_every = 1});
   };
   Duel once, first, second;
@@ -418,7 +425,12 @@ TEST_CASE("players take turns, each with an optimiser of its own that a checkpoi
   } kill;
   Generator generator(3);
   CHECK_THROWS_AS(fit(first, small_images(), generator,
-                      {.steps = 6, .batch = 16, .lr = 0.05f, .workers = 0, .out = parts.path().string(), .log_every = 1,
+                      {.steps = 6,
+                       .batch = 16,
+                       .lr = 0.05f,
+                       .workers = 0,
+                       .out = parts.path().string(),
+                       .log_every = 1,
                        .listeners = {&kill}}),
                   Interrupted);
   run(second, parts.path(), 6, true);

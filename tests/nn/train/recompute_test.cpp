@@ -65,8 +65,8 @@ TEST_CASE("a network in chunks has the full batch's loss and gradients", "[nn][r
   Tensor same = contrast(recompute(cached, chunked, rows));
   CHECK(same.item() == Approx(loss.item()).margin(1e-6));
   same.backward();
-  check_same_gradients(cached, whole, 1e-6);
-  CHECK(relative_error(chunked.grad(), x.grad()) < 1e-6);
+  check_same_gradients(cached, whole, 1e-5);  // sums of chunks, in another order
+  CHECK(relative_error(chunked.grad(), x.grad()) < 1e-5);
 }
 
 TEST_CASE("chunks need the memory of one", "[nn][recompute][allocator]") {

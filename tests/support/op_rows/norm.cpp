@@ -30,7 +30,8 @@ std::vector<OpCase> norm_cases() {
   const Input running_mean{{5}, Fill::normal, 0, false}, running_var{{5}, Fill::positive, 0, false};
   return {
       {"batch_norm", {{{2, 3, 4, 5}}, {{5}}, {{5}}}, train(false)},
-      {"batch_norm of two rows", {{{2, 17}}, {{17}}, {{17}}}, train(false), true, 1e-6, 1e-4, 0.05},
+      // Two rows are +-1 whatever they were: their gradient is what eps leaves of a difference that cancels.
+      {"batch_norm of two rows", {{{2, 17}}, {{17}}, {{17}}}, train(false), true, 1e-6, 1e-4},
       {"batch_norm of one channel", {{{7, 3, 1}}, {{1}}, {{1}}}, train(false)},
       {"batch_norm without weight", {{{37, 3}}}, train(false)},
       {"batch_norm relu", {{{3, 3, 4, 5}}, {{5}}, {{5}}}, train(true)},

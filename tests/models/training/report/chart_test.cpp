@@ -1,4 +1,4 @@
-#include <fovea/models/training/chart.h>
+#include <fovea/models/training/report/chart.h>
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include <fovea/models/training/report.h>
+#include <fovea/models/training/report/report.h>
 
 #include <sys/resource.h>
 
@@ -15,9 +15,9 @@
 #include <fovea/models/eval/pca.h>
 #include <fovea/models/training/alarm.h>
 #include <fovea/models/training/folder.h>
-#include <fovea/models/training/html.h>
 #include <fovea/models/training/journal.h>
 #include <fovea/models/training/progress.h>
+#include <fovea/models/training/report/html.h>
 #include <fovea/nn/io/torch_state.h>
 
 namespace fovea::models {

@@ -1,4 +1,4 @@
-#include <fovea/models/training/html.h>
+#include <fovea/models/training/report/html.h>
 
 #include "support/catch.h"
 

@@ -1,4 +1,4 @@
-#include <fovea/models/training/html.h>
+#include <fovea/models/training/report/html.h>
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <fovea/config.h>
-#include <fovea/models/training/chart.h>
+#include <fovea/models/training/report/chart.h>
 
 namespace fovea::models {
 
