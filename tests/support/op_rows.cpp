@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
+#include <map>
 
 namespace fovea::testing {
 
@@ -172,35 +172,21 @@ double relative_error(const Tensor& a, const Tensor& b) {
   return worst / scale;
 }
 
-// The families, each in its own file.
-std::vector<OpCase> activation_cases();
-std::vector<OpCase> arith_cases();
-std::vector<OpCase> conv_cases();
-std::vector<OpCase> decorrelation_cases();
-std::vector<OpCase> multi_crop_cases();
-std::vector<OpCase> norm_cases();
-std::vector<OpCase> pool_cases();
-std::vector<OpCase> reduce_cases();
-std::vector<OpCase> shape_cases();
-std::vector<OpCase> linalg_cases();
-std::vector<OpCase> linear_cases();
-std::vector<OpCase> loss_cases();
-std::vector<OpCase> low_rank_cases();
-std::vector<OpCase> attention_cases();
-std::vector<OpCase> siamese_cases();
-std::vector<OpCase> contrastive_cases();
-std::vector<OpCase> queues_cases();
+// The rows of each file, by its name: their order does not depend on the linker.
+static std::map<std::string, std::vector<OpCase> (*)()>& files() {
+  static std::map<std::string, std::vector<OpCase> (*)()> all;
+  return all;
+}
+
+AddOpRows::AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file) {
+  files()[file.file_name()] = rows;
+}
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
-    const std::vector<std::vector<OpCase>> families = {
-        attention_cases(),  loss_cases(),    low_rank_cases(),   linear_cases(),      arith_cases(),
-        activation_cases(), reduce_cases(),  shape_cases(),      conv_cases(),        norm_cases(),
-        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(), decorrelation_cases(),
-        linalg_cases(),     queues_cases(),
-    };
-    for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
+    for (const auto& [file, make] : files())
+      for (OpCase& row : make()) rows.push_back(std::move(row));
     return rows;
   }();
   return all;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,12 @@ struct OpCase {
 // The inputs of a row, the same every time: floating ones in `dtype` (rounded to bf16 first when `rounded`).
 Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 
-// Every row. Each family lives in op_cases_<family>.cpp and is listed in op_cases.cpp.
+// A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named as
+// the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for losses/clustering/.
+struct AddOpRows {
+  explicit AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file = std::source_location::current());
+};
+// Every row.
 const std::vector<OpCase>& op_cases();
 
 // A row's result and the gradients of its differentiable inputs, in one dtype on one device, for a fixed upstream one.
