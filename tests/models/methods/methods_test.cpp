@@ -1,3 +1,7 @@
+#include <filesystem>
+#include <set>
+#include <string>
+
 #include <fovea/nn/io/checkpoint.h>
 
 #include "support/catch.h"
@@ -5,6 +9,16 @@
 
 using namespace fovea;
 using namespace fovea::testing;
+
+TEST_CASE("the method table has a row for every fixture of steps", "[methods]") {
+  std::set<std::string> fixtures, names;
+  for (const auto& entry : std::filesystem::directory_iterator(fixture("")))
+    if (const std::string name = entry.path().filename().string(); name.ends_with("_steps.safetensors"))
+      fixtures.insert(name);
+  for (const MethodRow& row : method_rows()) names.insert(row.name + "_steps.safetensors");
+  CHECK(names.size() == method_rows().size());
+  CHECK(names == fixtures);
+}
 
 TEST_CASE("ten steps of every method follow PyTorch", "[methods]") {
   for (const MethodRow& row : method_rows()) {
