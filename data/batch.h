@@ -13,12 +13,14 @@ namespace fovea::data {
 
 struct RawViews;  // image/raw_views.h
 
-// What a loader hands on: tensors by name, all of them about the same N samples, and where in the order of batches they
-// stand. Who adds a field names it; who copies a batch copies its fields, whatever they are called. Copying a Batch
+// What a loader hands on: tensors by name, all of them about the same N samples, and the batch's position in the order
+// of batches. Who adds a field names it; who copies a batch copies its fields, whatever they are called. Copying a Batch
 // shares the tensors' memory, as copying a Tensor does.
 //
-// Fields of images: "labels", i64 [N]; "views.0", "views.1", ..., the views of one size each, [k N, S, S, C], view
-// after view; and "places", f32 [V, N, 2, 3], where each view lies in its image (image/views.h, Place).
+// Fields of images:
+//   labels               i64 [N]
+//   places               f32 [V, N, 2, 3], where each of V views lies in its image (image/views.h, Place)
+//   views.0, views.1, .. [k N, S, S, C], the k views of one size, view after view; f32, or u8 before they are normalised
 class Batch {
  public:
   struct Field {
@@ -28,8 +30,8 @@ class Batch {
 
   Tensor index;                 // i64 [N]: which samples of the dataset
   int64_t epoch = 0, step = 0;  // step counts from 0 in each epoch
-  // What is no tensor: between a Loader that was asked for raw views and its Uploader (LoaderOptions::raw), what the
-  // views will be made of. map() hands it on, copy_() refuses it.
+  // In place of views, what an Uploader makes them of on its device: from a Loader with LoaderOptions::raw, null
+  // elsewhere. map() hands it on, copy_() refuses it.
   std::shared_ptr<RawViews> raw;
 
   int64_t size() const { return index.numel(); }  // N
@@ -37,13 +39,14 @@ class Batch {
   bool has(std::string_view name) const { return find(name) != nullptr; }
   // The field of that name; throws Error listing the names there are.
   const Tensor& operator[](std::string_view name) const;
-  // Adds a field, or replaces its value; any name but "index". Groups of views come in order: "views.1" only once there
-  // is a "views.0".
+  // Adds a field, or replaces its value. Throws Error for an undefined value, the name "index", and a group of views
+  // that is not the next: "views.1" comes after "views.0".
   void set(std::string name, Tensor value);
   // All fields in the order they were added; the index is none of them.
   const std::vector<Field>& fields() const { return fields_; }
 
-  // Views of images. A group is a field "views.<g>"; a view is rows of its group, [N, S, S, C], in the same memory.
+  // A group is the field "views.<g>". A view is rows of its group, [N, S, S, C], in the same memory; views count
+  // through all groups.
   std::vector<Tensor> groups() const;
   const Tensor& group(int64_t g) const;
   int64_t group_count() const;
@@ -52,8 +55,8 @@ class Batch {
   int64_t view_count() const;
   const Tensor& labels() const { return (*this)["labels"]; }
 
-  // The same batch with f of the index and of each field, in this order: a copy, or another device. With names if asked
-  // for; the index's is "index".
+  // The same batch with f(tensor) in place of the index and of each field, in this order: a copy, or one on another
+  // device. The second form also gives the name, "index" for the index.
   Batch map(const std::function<Tensor(const Tensor&)>& f) const;
   Batch map(const std::function<Tensor(std::string_view name, const Tensor&)>& f) const;
   // Copies the other batch's values into this one's memory. Throws Error, and copies nothing, unless both have the same

@@ -1,6 +1,8 @@
 # Packaging and source rules: run as tests, each a command of its own.
 add_test(NAME "each layer includes only what lies below it"
          COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/layers_test.cmake)
+add_test(NAME "every method has its type, program, page, row and fixture"
+         COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/methods_test.cmake)
 add_test(NAME "files and functions are short and captures are explicit"
          COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/source_test.cmake)
 get_target_property(headers fovea HEADER_SET)

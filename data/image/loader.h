@@ -37,8 +37,9 @@ inline LoaderOptions eval_options(int64_t batch_size = 256, int workers = 2) {
 //   for (int epoch = 0; epoch < 10; ++epoch)
 //     while (auto batch = loader.next()) train(batch->view(0), batch->view(1));
 //
-// What a batch holds depends on the dataset, the views, seed, epoch and step alone: not on the number of workers, nor
-// on what came before. Memory: prefetch + 1 batches.
+// Its fields (batch.h) are labels; places, unless a view is an arbitrary function of images; and views.0, views.1, ...,
+// or Batch::raw in their place. What a batch holds depends on the dataset, the views, seed, epoch and step alone: not
+// on the number of workers, nor on what came before. Memory: prefetch + 1 batches.
 class Loader {
  public:
   // Throws Error when the dataset is empty or drop_last leaves no batch.

@@ -18,7 +18,7 @@ struct Discs : data::Dataset {
   const std::vector<std::string>& classes() const override { return names; }
   int image_size() const override { return 32; }
   data::Source get(int64_t i) const override {
-    Rng rng(uint64_t(count), uint64_t(i));
+    Rng rng{uint64_t(count), uint64_t(i)};
     data::Image image(32, 32);
     for (int at = 0; at < 32 * 32; ++at) {
       const int x = at % 32 - 16, y = at / 32 - 16, disc = x * x + y * y < (label(i) ? 100 : 16) ? 150 : 0;

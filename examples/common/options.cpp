@@ -167,6 +167,39 @@ std::vector<std::string> arguments_of(int argc, const char* const* argv, const A
   usage("--preset: want {}, got {}", known.empty() ? "none, as there are no presets" : known, name);
 }
 
+// Takes the device and refuses what does not go together or is not here.
+void check_together(Options& options, const std::string& device) {
+  if (options.fit.cuda_graph && options.fit.online_probe)
+    usage("--cuda-graph: want no --online-probe, which reads every step");
+  if (options.fit.out.empty()) usage("--out: want a folder");
+  const std::vector<std::string>& optimizers = models::optimizer_names();
+  if (std::find(optimizers.begin(), optimizers.end(), options.fit.optimizer) == optimizers.end())
+    usage("--optimizer: want {}, got {}", fmt::join(optimizers, ", "), options.fit.optimizer);
+  if (device == "cuda")
+    options.fit.device = Device::cuda();
+  else if (device == "cpu")
+    options.fit.device = Device::cpu();
+  else
+    usage("--device: want cpu or cuda, got {}", device);
+  if (options.fit.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
+  if (options.fit.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
+  if (options.fit.cuda_graph && options.fit.device.is_cpu()) usage("--cuda-graph: want --device cuda");
+}
+
+std::vector<CLI::Option*> add_flags(CLI::App& app, const std::vector<Flag>& flags) {
+  std::vector<CLI::Option*> out;
+  for (const Flag& flag : flags)
+    out.push_back(std::visit(
+        [&]<class T>(T* value) {
+          if constexpr (std::is_same_v<T, bool>)
+            return app.add_flag(flag.name, *value, flag.help)->take_last();
+          else
+            return app.add_option(flag.name, *value, flag.help)->capture_default_str()->take_last();
+        },
+        flag.value));
+  return out;
+}
+
 }  // namespace
 
 bool parse(int argc, const char* const* argv, const About& about, Options& options, std::vector<Flag> flags) {
@@ -188,16 +221,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   }
   all.insert(all.end(), training.begin(), training.end());
   all.insert(all.end(), flags.begin(), flags.end());
-  std::vector<CLI::Option*> parsed;
-  for (const Flag& flag : all)
-    parsed.push_back(std::visit(
-        [&]<class T>(T* value) {
-          if constexpr (std::is_same_v<T, bool>)
-            return app.add_flag(flag.name, *value, flag.help)->take_last();
-          else
-            return app.add_option(flag.name, *value, flag.help)->capture_default_str()->take_last();
-        },
-        flag.value));
+  const std::vector<CLI::Option*> parsed = add_flags(app, all);
   std::string resume_folder;
   CLI::Option* resume = nullptr;
   if (about.trains)
@@ -236,21 +260,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   }
   if (about.trains && !options.fit.resume && app.get_option("--lr")->count() == 0)
     options.fit.lr *= float(options.fit.batch) / 256;
-  if (options.fit.cuda_graph && options.fit.online_probe)
-    usage("--cuda-graph: want no --online-probe, which reads every step");
-  if (options.fit.out.empty()) usage("--out: want a folder");
-  const std::vector<std::string>& optimizers = models::optimizer_names();
-  if (std::find(optimizers.begin(), optimizers.end(), options.fit.optimizer) == optimizers.end())
-    usage("--optimizer: want {}, got {}", fmt::join(optimizers, ", "), options.fit.optimizer);
-  if (device == "cuda")
-    options.fit.device = Device::cuda();
-  else if (device == "cpu")
-    options.fit.device = Device::cpu();
-  else
-    usage("--device: want cpu or cuda, got {}", device);
-  if (options.fit.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
-  if (options.fit.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
-  if (options.fit.cuda_graph && options.fit.device.is_cpu()) usage("--cuda-graph: want --device cuda");
+  check_together(options, device);
 
   options.fit.program = argv[0], options.fit.method = about.method, options.fit.title = about.title;
   options.fit.paper = about.paper, options.fit.data = options.data;

@@ -64,6 +64,8 @@ data::Split open_data(const Options& options) {
 
 void fit(models::Method& method, const data::Views& views, Setup& setup) {
   models::FitOptions options = setup.options.fit;
+  if (setup.images() < options.batch)
+    throw Error(fmt::format("--batch {} is more than the {} training images", options.batch, setup.images()));
   if (nn::Module* kept = method.kept())
     options.network = fmt::format("{}, width {}", kept->describe(), setup.options.width);
   models::fit(method, {setup.split(), views}, setup.generator(), options);

@@ -22,6 +22,31 @@ struct Forward {
   static constexpr size_t kShared = size_t(kRows + 4 * kCols) * Tile<T, D>::kRowBytes;
 };
 
+// A tile of keys further: s becomes p, and m (top), l (sum) and o (out) of the rows follow. A lane has its part of l.
+template <int kTiles, int kGroups, int kOut>
+__device__ void online_softmax(float (&s)[kTiles][kGroups][4], float (&top)[kTiles][2], float (&sum)[kTiles][2],
+                               float (&out)[kTiles][kOut][4]) {
+#pragma unroll
+  for (int m = 0; m < kTiles; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float best = top[m][half];
+#pragma unroll
+      for (int n = 0; n < kGroups; ++n) best = fmaxf(best, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
+      best = fmaxf(best, __shfl_xor_sync(kAllLanes, best, 1));
+      best = fmaxf(best, __shfl_xor_sync(kAllLanes, best, 2));
+      const float base = best == -INFINITY ? 0 : best, factor = exp2_of(top[m][half] - base);
+      top[m][half] = best;
+      sum[m][half] *= factor;
+#pragma unroll
+      for (int n = 0; n < kGroups; ++n)
+#pragma unroll
+        for (int k = 0; k < 2; ++k) sum[m][half] += s[m][n][2 * half + k] = exp2_of(s[m][n][2 * half + k] - base);
+#pragma unroll
+      for (int n = 0; n < kOut; ++n) out[m][n][2 * half] *= factor, out[m][n][2 * half + 1] *= factor;
+    }
+}
+
 template <class T, int D, bool kDrop>
 __global__ void __launch_bounds__(kThreads, 2)
     forward_kernel(const __grid_constant__ Problem p, const T* qkv, T* y, float* lse) {
@@ -65,25 +90,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     float s[kTiles][kCols / 8][4];
     own_times_streamed(s, queries, row, streamed(step, 0));
     scale_and_mask<false>(p, mask, own, key, scale, s);
-#pragma unroll
-    for (int m = 0; m < kTiles; ++m)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        float best = top[m][half];
-#pragma unroll
-        for (int n = 0; n < kCols / 8; ++n) best = fmaxf(best, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
-        best = fmaxf(best, __shfl_xor_sync(kAllLanes, best, 1));
-        best = fmaxf(best, __shfl_xor_sync(kAllLanes, best, 2));
-        const float base = best == -INFINITY ? 0 : best, factor = exp2_of(top[m][half] - base);
-        top[m][half] = best;
-        sum[m][half] *= factor;
-#pragma unroll
-        for (int n = 0; n < kCols / 8; ++n)
-#pragma unroll
-          for (int k = 0; k < 2; ++k) sum[m][half] += s[m][n][2 * half + k] = exp2_of(s[m][n][2 * half + k] - base);
-#pragma unroll
-        for (int n = 0; n < D / 8; ++n) out[m][n][2 * half] *= factor, out[m][n][2 * half + 1] *= factor;
-      }
+    online_softmax(s, top, sum, out);
     if constexpr (kDrop) drop<false>(p.s, head, own, key, s);
     add_weighted(out, s, streamed(step, 1));
   }

@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
+#include <map>
 
 namespace fovea::testing {
-
-// What is smaller everywhere counts as zero: its error is judged in units of this.
-static constexpr double kTrueZero = 1e-6;
 
 // Roundings of a result that a numeric slope is forgiven, in units of f64's epsilon.
 static constexpr double kRoundings = 1;
@@ -140,7 +137,7 @@ double gradient_error(const OpCase& op) {
     Tensor grad = x.grad();
     if (x.numel() && !grad.defined()) return INFINITY;
     const int64_t step_over = (x.numel() / kMostDifferences) | 1;
-    double scale = kTrueZero, error = 0;
+    double scale = op.zero, error = 0;
     for (int64_t i = 0; i < x.numel(); i += step_over) {
       double& v = x.data<double>()[i];
       double keep = v, step = 1e-5 * std::max(1.0, std::abs(keep));
@@ -158,10 +155,10 @@ double gradient_error(const OpCase& op) {
   return worst;
 }
 
-double relative_error(const Tensor& a, const Tensor& b) {
+double relative_error(const Tensor& a, const Tensor& b, double zero) {
   if (a.shape() != b.shape()) return INFINITY;
   std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  double scale = kTrueZero, worst = 0;
+  double scale = zero, worst = 0;
   for (double v : y)
     if (std::isfinite(v)) scale = std::max(scale, std::abs(v));
   for (size_t i = 0; i < x.size(); ++i) {
@@ -172,35 +169,21 @@ double relative_error(const Tensor& a, const Tensor& b) {
   return worst / scale;
 }
 
-// The families, each in its own file.
-std::vector<OpCase> activation_cases();
-std::vector<OpCase> arith_cases();
-std::vector<OpCase> conv_cases();
-std::vector<OpCase> decorrelation_cases();
-std::vector<OpCase> multi_crop_cases();
-std::vector<OpCase> norm_cases();
-std::vector<OpCase> pool_cases();
-std::vector<OpCase> reduce_cases();
-std::vector<OpCase> shape_cases();
-std::vector<OpCase> linalg_cases();
-std::vector<OpCase> linear_cases();
-std::vector<OpCase> loss_cases();
-std::vector<OpCase> low_rank_cases();
-std::vector<OpCase> attention_cases();
-std::vector<OpCase> siamese_cases();
-std::vector<OpCase> contrastive_cases();
-std::vector<OpCase> queues_cases();
+// The rows of each file, by its name: their order does not depend on the linker.
+static std::map<std::string, std::vector<OpCase> (*)()>& files() {
+  static std::map<std::string, std::vector<OpCase> (*)()> all;
+  return all;
+}
+
+AddOpRows::AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file) {
+  files()[file.file_name()] = rows;
+}
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> rows;
-    const std::vector<std::vector<OpCase>> families = {
-        attention_cases(),  loss_cases(),    low_rank_cases(),   linear_cases(),      arith_cases(),
-        activation_cases(), reduce_cases(),  shape_cases(),      conv_cases(),        norm_cases(),
-        pool_cases(),       siamese_cases(), multi_crop_cases(), contrastive_cases(), decorrelation_cases(),
-        linalg_cases(),     queues_cases(),
-    };
-    for (const auto& family : families) rows.insert(rows.end(), family.begin(), family.end());
+    for (const auto& [file, make] : files())
+      for (OpCase& row : make()) rows.push_back(std::move(row));
     return rows;
   }();
   return all;

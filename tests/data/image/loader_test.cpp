@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <fovea/core/allocator.h>
+#include <fovea/data/prefetch.h>
 #include <fovea/data/sets/synthetic.h>
 
 #include "support/catch.h"
@@ -110,6 +111,13 @@ TEST_CASE("a batch says where its views lie, also where they are made on a devic
     CHECK((place[1] == 0 && place[3] == 0 && place[4] > 0));
     CHECK((std::min(place[2], place[2] + place[0]) >= 0 && std::max(place[2], place[2] + place[0]) <= 32));
     CHECK((place[5] >= 0 && place[5] + place[4] <= 32));
+  }
+  for (int64_t i = 0; i < 10; ++i) {  // [views, N]: what is drawn for an image, view after view
+    Rng rng = sample_rng(3, 0, batch.index.data<int64_t>()[i]);
+    for (int v = 0; v < views.count(); ++v) {
+      const Place place = place_of(views[v].draw()(32, 32, rng), views[v].size());
+      CHECK(std::memcmp(batch["places"].data<float>() + (v * 10 + i) * 6, place.data(), sizeof(place)) == 0);
+    }
   }
   Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}),
                {.batch_size = 10});

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> activation_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   using In = const Inputs&;
   auto row = [](const char* name, auto f, Fill fill = Fill::normal) {
     return OpCase{name, {{{3, 5, 7}, fill}}, [f](In in) { return f(in[0]); }};
@@ -30,6 +30,6 @@ std::vector<OpCase> activation_cases() {
          return dropout(in[0], 0.3, true, generator);
        }},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> arith_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   using In = const Inputs&;
   auto add = [](In in) { return in[0] + in[1]; };
   auto sub = [](In in) { return in[0] - in[1]; };
@@ -48,6 +48,6 @@ std::vector<OpCase> arith_cases() {
       {"clamp", {{{79}, Fill::spread}}, [](In in) { return clamp(in[0], -0.512, 1.013); }},
       {"where", {{{5, 1}, Fill::mask}, {{5, 7}}, {{7}}}, [](In in) { return where(in[0], in[1], in[2]); }},
   };
-}
+});
 
 }  // namespace fovea::testing

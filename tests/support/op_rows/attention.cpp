@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> attention_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto heads = [](AttentionOptions options = {}) {
     return [options](const Inputs& in) {
       AttentionOptions all = options;
@@ -31,6 +31,6 @@ std::vector<OpCase> attention_cases() {
       {"attention causal with dropout", {{{1, 53, 3, 2, 3}}}, dropped({.causal = true, .dropout = 0.5})},
       {"attention of an empty batch", {{{0, 4, 3, 2, 4}}}, heads()},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -1,43 +1,46 @@
-#include <fovea/losses/contrastive/directclr.h>
-#include <fovea/losses/contrastive/hypersphere.h>
-#include <fovea/losses/contrastive/supcon.h>
-
 #include "support/op_rows.h"
 
 namespace fovea::testing {
 
-std::vector<OpCase> contrastive_cases() {
-  using losses::SupConMean;
-  auto supervised = [](double temperature, SupConMean mean) {
-    return [temperature, mean](const Inputs& in) { return losses::supcon(in[0], in[1], temperature, mean); };
+static const AddOpRows table([]() -> std::vector<OpCase> {
+  auto contrast = [](double temperature) {
+    return [temperature](const Inputs& in) { return nt_xent(in[0], in[1], temperature); };
   };
-  auto direct = [](int64_t channels, double temperature) {
-    return [channels, temperature](const Inputs& in) { return losses::directclr(in[0], in[1], channels, temperature); };
+  auto scalar = [](const Tensor& t) { return t.dtype() == Dtype::bf16 ? t.to(Dtype::f32) : t; };
+  auto decoupled = [](double temperature) {
+    return [temperature](const Inputs& in) { return dcl(in[0], in[1], temperature); };
   };
-  auto aligned = [](double alpha) {
-    return [alpha](const Inputs& in) { return losses::alignment(in[0], in[1], alpha); };
+  auto weighted = [scalar](const Inputs& in) { return dcl(in[0], in[1], 0.3, scalar(in[2])); };
+  auto queued = [](double temperature) {
+    return [temperature](const Inputs& in) { return info_nce(in[0], in[1], in[2], temperature); };
   };
-  auto uniform = [](double t) { return [t](const Inputs& in) { return losses::uniformity(in[0], t); }; };
+  auto paired = [scalar](const Inputs& in) { return clip_loss(in[0], in[1], scalar(in[2])); };
+  auto sigmoid_paired = [scalar](const Inputs& in) { return siglip_loss(in[0], in[1], scalar(in[2]), scalar(in[3])); };
   return {
-      {"supcon", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::outside)},
-      {"supcon inside", {{{14, 5}}, {{7}, Fill::index, 3}}, supervised(0.5, SupConMean::inside)},
-      {"supcon of three views", {{{33, 3}}, {{11}, Fill::index, 9}}, supervised(0.2, SupConMean::outside)},
-      {"supcon of one view, many alone", {{{13, 7}}, {{13}, Fill::index, 30}}, supervised(1, SupConMean::inside)},
-      {"supcon of one row", {{{1, 3}}, {{1}, Fill::index, 2}}, supervised(0.1, SupConMean::outside)},
-      {"directclr", {{{5, 7}}, {{5, 7}}}, direct(3, 0.5)},
-      {"directclr of one channel", {{{2, 3}}, {{2, 3}}}, direct(1, 1)},
-      {"directclr of all channels", {{{67, 5}}, {{67, 5}}}, direct(5, 0.2)},
-      {"alignment", {{{5, 7}}, {{5, 7}}}, aligned(2)},
-      {"alignment by lengths", {{{17, 3}}, {{17, 3}}}, aligned(1)},
-      {"uniformity", {{{7, 5}}}, uniform(2)},
-      {"uniformity of two rows", {{{2, 3}}}, uniform(1)},
-      {"uniformity of many rows", {{{67, 2}}}, uniform(2)},
-      {"hypersphere",
-       {{{5, 7}}, {{5, 7}}},
-       [](const Inputs& in) {
-         return losses::hypersphere(in[0], in[1], {.alpha = 3, .align_weight = 0.7, .uniform_weight = 1.3});
-       }},
+      {"nt_xent", {{{5, 7}}, {{5, 7}}}, contrast(0.5)},
+      // One pair has nothing to be told apart from: a loss of zero, in rounding errors of the logits.
+      {"nt_xent of one pair", {{{1, 3}}, {{1, 3}}}, contrast(0.5), true, 1e-6, 1e-5, 0.02, 0.1},
+      {"nt_xent of more than a block", {{{37, 5}}, {{37, 5}}}, contrast(0.5)},
+      {"nt_xent of many blocks", {{{83, 2}}, {{83, 2}}}, contrast(0.2)},
+      {"nt_xent at a small temperature", {{{4, 17}}, {{4, 17}}}, contrast(0.07)},
+      {"nt_xent at a tiny temperature", {{{35, 3}}, {{35, 3}}}, contrast(0.02)},
+      {"dcl", {{{5, 7}}, {{5, 7}}}, decoupled(0.5)},
+      {"dcl of two pairs", {{{2, 3}}, {{2, 3}}}, decoupled(0.5)},
+      {"dcl of more than a block", {{{83, 5}}, {{83, 5}}}, decoupled(0.2)},
+      {"dcl with weights", {{{17, 4}}, {{17, 4}}, {{17}, Fill::positive, 0, false}}, weighted},
+      {"dcl of many blocks", {{{131, 2}}, {{131, 2}}}, decoupled(0.3)},
+      {"info_nce of wide rows", {{{2, 131}}, {{2, 131}}, {{5, 131}, Fill::normal, 0, false}}, queued(0.2)},
+      {"clip_loss of wide rows", {{{3, 130}}, {{3, 130}}, {{}}}, paired},
+      {"siglip_loss of wide rows", {{{3, 130}}, {{3, 130}}, {{}}, {{}}}, sigmoid_paired},
+      {"info_nce", {{{5, 7}}, {{5, 7}}, {{11, 7}, Fill::normal, 0, false}}, queued(0.5)},
+      {"info_nce of one query", {{{1, 3}}, {{1, 3}}, {{1, 3}, Fill::normal, 0, false}}, queued(0.5)},
+      {"info_nce against a long queue", {{{3, 9}}, {{3, 9}}, {{301, 9}, Fill::normal, 0, false}}, queued(0.2)},
+      {"clip_loss", {{{5, 7}}, {{5, 7}}, {{}}}, paired},
+      {"clip_loss of one pair", {{{1, 3}}, {{1, 3}}, {{}}}, paired, true, 1e-6, 1e-5, 0.02, 0.1},  // zero, as nt_xent's
+      {"clip_loss of more than a block", {{{67, 5}}, {{67, 5}}, {{}, Fill::positive}}, paired},
+      {"siglip_loss", {{{5, 7}}, {{5, 7}}, {{}}, {{}}}, sigmoid_paired},
+      {"siglip_loss of more than a block", {{{67, 5}}, {{67, 5}}, {{}, Fill::positive}, {{}}}, sigmoid_paired},
   };
-}
+});
 
 }  // namespace fovea::testing

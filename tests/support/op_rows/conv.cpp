@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> conv_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto conv = [](Conv2dOptions options) {
     return [options](const Inputs& in) { return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), options); };
   };
@@ -41,6 +41,6 @@ std::vector<OpCase> conv_cases() {
       {"conv_transpose2d groups", {{{1, 2, 3, 6}}, {{6, 2, 2, 3}}}, transpose({.stride = {2, 3}, .groups = 3})},
       {"conv_transpose2d dilation", {{{1, 4, 1, 2}}, {{2, 2, 3, 1}}}, transpose({.dilation = 2})},
   };
-}
+});
 
 }  // namespace fovea::testing

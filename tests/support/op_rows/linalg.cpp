@@ -6,7 +6,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> linalg_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto whitens = [](double eps) { return [eps](const Inputs& in) { return whiten(in[0], eps); }; };
   auto norm = [](const Inputs& in) { return nuclear_norm(in[0]); };
   auto w_mse = [](losses::WMseOptions options) {
@@ -38,6 +38,6 @@ std::vector<OpCase> linalg_cases() {
       {"mmcr of three views", {{{15, 8}}}, mmcr({.views = 3, .lambda = 0.3})},
       {"mmcr momentum", {{{8, 3}}, {{8, 3}, Fill::normal, 0, false}}, mmcr({.lambda = 0.1})},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> linear_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto product = [](MatmulOptions options = {}) {
     return [options](const Inputs& in) { return matmul(in[0], in[1], options); };
   };
@@ -39,6 +39,6 @@ std::vector<OpCase> linear_cases() {
       {"linear gelu", {{{3, 4, 6}}, {{7, 6}}, {{7}}}, layer(Activation::gelu)},
       {"linear of an empty batch", {{{0, 6}}, {{7, 6}}, {{7}}}, layer(Activation::relu)},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> low_rank_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto lora = [](const Inputs& in) { return low_rank_merge(in[0], in[1], in[2], 0.5); };
   // DoRA's norm is a constant to its backward pass: what numeric differences can see is the magnitude's gradient.
   auto dora = [](const Inputs& in) { return low_rank_merge(in[0], in[1], in[2], 0.5, in[3]); };
@@ -18,6 +18,6 @@ std::vector<OpCase> low_rank_cases() {
        {fixed({70, 16}), fixed({2, 16}), fixed({70, 2}), {{70}, Fill::positive}},
        dora},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> pool_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   auto max = [](Pool2dOptions options) { return [options](const Inputs& in) { return max_pool2d(in[0], options); }; };
   auto avg = [](Pool2dOptions options) { return [options](const Inputs& in) { return avg_pool2d(in[0], options); }; };
   auto adaptive = [](Size2 size) { return [size](const Inputs& in) { return adaptive_avg_pool2d(in[0], size); }; };
@@ -39,6 +39,6 @@ std::vector<OpCase> pool_cases() {
       {"resize bilinear antialias", {{{1, 11, 5, 3}}}, size({4, 7}, smooth)},
       {"resize bicubic antialias", {{{1, 11, 5, 3}}}, size({3, 2}, smooth_cubic)},
   };
-}
+});
 
 }  // namespace fovea::testing

@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> reduce_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   using In = const Inputs&;
   auto all = [](In in) { return sum(in[0]); };
   std::vector<OpCase> rows = {
@@ -53,6 +53,6 @@ std::vector<OpCase> reduce_cases() {
       {"cosine_similarity with one row", {{{4, 9}}, {{9}}}, [](In in) { return cosine_similarity(in[0], in[1]); }},
   };
   return rows;
-}
+});
 
 }  // namespace fovea::testing

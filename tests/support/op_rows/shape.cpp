@@ -2,7 +2,7 @@
 
 namespace fovea::testing {
 
-std::vector<OpCase> shape_cases() {
+static const AddOpRows table([]() -> std::vector<OpCase> {
   using In = const Inputs&;
   Input index{{11}, Fill::index, 5};
   return {
@@ -99,6 +99,6 @@ std::vector<OpCase> shape_cases() {
       {"pick", {{{11, 5}}, index}, [](In in) { return pick(in[0], in[1]); }},
       {"embedding", {{{5, 7}}, {{2, 9}, Fill::index, 5}}, [](In in) { return embedding(in[0], in[1]); }},
   };
-}
+});
 
 }  // namespace fovea::testing
