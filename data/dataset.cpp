@@ -85,7 +85,7 @@ int64_t MemoryDataset::label(int64_t i) const {
 Split open_dataset(const std::string& spec) {
   const size_t colon = spec.find(':');
   const std::string kind = spec.substr(0, colon), where = colon == std::string::npos ? "" : spec.substr(colon + 1);
-  auto dir = [&] {
+  auto dir = [&]() -> const std::string& {
     check(!where.empty(), "{}: want a folder, as in {}:DIR", kind, kind);
     return where;
   };
