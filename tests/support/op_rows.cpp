@@ -175,8 +175,8 @@ static std::map<std::string, std::vector<OpCase> (*)()>& files() {
   return all;
 }
 
-AddOpRows::AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file) {
-  files()[file.file_name()] = rows;
+AddOpRows::AddOpRows(std::vector<OpCase> (*rows)(), const char* file) {
+  files()[file] = rows;
 }
 
 const std::vector<OpCase>& op_cases() {

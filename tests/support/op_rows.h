@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -50,7 +49,7 @@ Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 // A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named as
 // the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for losses/clustering/.
 struct AddOpRows {
-  explicit AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file = std::source_location::current());
+  explicit AddOpRows(std::vector<OpCase> (*rows)(), const char* file = __builtin_FILE());
 };
 // Every row.
 const std::vector<OpCase>& op_cases();
