@@ -31,7 +31,7 @@ TEST_CASE("results are judged by the size of what was wanted", "[core][ops]") {
 // x^2 size + offset, and `share` of its gradient.
 static OpCase with_share_of_gradient(double share, double size, double offset) {
   return {"square, in part", {{{7}}}, [share, size, offset](const Inputs& in) {
-            const Tensor x = in[0];
+            const Tensor& x = in[0];
             return record("square", (x * x * size + offset).detach(), {x},
                           [x, share, size](const Node&, const Tensor& dy) -> Grads {
                             return {dy * x.detach() * (2 * size * share)};

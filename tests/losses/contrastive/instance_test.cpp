@@ -70,7 +70,7 @@ TEST_CASE(
   auto softmax = [&](const Tensor& features, const Tensor& images) {
     return losses::instance_softmax(features, bank, images, .3).item();
   };
-  for (auto loss : {std::function<double(const Tensor&, const Tensor&)>(nce), {softmax}}) {
+  for (const auto& loss : {std::function<double(const Tensor&, const Tensor&)>(nce), {softmax}}) {
     const double value = loss(v, index);
     CHECK(loss(gather_rows(v, order), gather_rows(index, order)) == Approx(value).epsilon(1e-6));
     CHECK(loss(v * (rand({6, 1}) + .1), index) == Approx(value).epsilon(1e-5));

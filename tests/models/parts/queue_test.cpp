@@ -58,7 +58,10 @@ TEST_CASE("sixteen batches of 256 replace all rows of a queue of 4096", "[models
   models::Queue queue(4096, 2);
   for (int i = 0; i < 16; ++i) queue.push(Tensor::full({256, 2}, i));
   std::vector<float> all = values(queue.rows());
-  for (size_t i = 0; i < all.size(); ++i) REQUIRE(all[i] == float(15 - i / 512));
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t batch = 15 - i / 512;
+    REQUIRE(all[i] == float(batch));
+  }
 }
 
 TEST_CASE("a push between a loss and its backward pass changes no gradient", "[models][memory]") {

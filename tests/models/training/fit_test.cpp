@@ -469,7 +469,7 @@ TEST_CASE("two teachers of one player, or one without a student, are refused", "
   struct Taught : Duel {
     Number teacher;
     std::vector<Follows> list;
-    std::vector<Player> players() override { return Method::players(); }
+    std::vector<Player> players() override { return Method::players(); }  // NOLINT: one player, not Duel's two
     std::vector<Follows> teachers() override { return list; }
   };
   testing::TemporaryFolder folder;
