@@ -85,7 +85,8 @@ class Run {
     if (!options_.online_probe) return {};
     auto* backbone = dynamic_cast<Backbone*>(method_.kept());
     check(backbone && evaluator, "{}: keeps no backbone for an online probe", method_.describe());
-    auto probe = std::make_unique<OnlineProbe>(backbone->features(), evaluator->classes());
+    auto probe = std::make_unique<OnlineProbe>(
+        OnlineProbeOptions{.features = backbone->features(), .classes = evaluator->classes()});
     probe->to(options_.device);
     return probe;
   }

@@ -6,9 +6,9 @@ namespace fovea::models {
 
 struct SupConOptions {
   int64_t hidden = 0;        // units of the projector's hidden layer; 0: as many as the features
-  int64_t out = 128;         // units of its last layer
-  float temperature = 0.1f;  // t
-  bool mean_inside = false;  // the mean over positives inside the logarithm: the paper's weaker form
+  int64_t out = 128;         // D, units of the projector's last layer
+  float temperature = 0.1f;  // t of the cosines
+  bool mean_inside = false;  // the mean over an image's positives inside the logarithm: the paper's weaker form
 };
 
 // SupCon (Khosla et al., 2020, arXiv:2004.11362): views of images of one class attract, all other views of the batch

@@ -67,7 +67,7 @@ class OneBad : public Dataset {
 TEST_CASE("batches are the same for any number of workers", "[data][loader]") {
   const DatasetPtr images = synthetic(45);
   auto run = [&](int workers, int prefetch) {
-    Loader loader(images, dino_views(16, 8, 2),
+    Loader loader(images, dino_views({.size = 16, .local_size = 8, .locals = 2}),
                   {.batch_size = 10, .seed = 5, .workers = workers, .prefetch = prefetch});
     return collect(loader, 3);
   };
@@ -81,7 +81,7 @@ TEST_CASE("batches are the same for any number of workers", "[data][loader]") {
 
 TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]") {
   const DatasetPtr images = synthetic(20);
-  Loader loader(images, dino_views(16, 8, 3), {.batch_size = 6, .workers = 1});
+  Loader loader(images, dino_views({.size = 16, .local_size = 8, .locals = 3}), {.batch_size = 6, .workers = 1});
   const Batch batch = *loader.next();
   CHECK(batch.size() == 6);
   REQUIRE(batch.view_count() == 5);
@@ -100,7 +100,7 @@ TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]"
 
 TEST_CASE("a batch says where its views lie, also where they are made on a device", "[data][loader]") {
   const DatasetPtr images = synthetic(20);
-  const Views views = dino_views(16, 8, 3);
+  const Views views = dino_views({.size = 16, .local_size = 8, .locals = 3});
   Loader made(images, views, {.batch_size = 10, .seed = 3, .workers = 1});
   Loader raw(images, views, {.batch_size = 10, .seed = 3, .workers = 1, .raw = true});
   const Batch batch = *made.next();
@@ -314,7 +314,7 @@ TEST_CASE("loader options are checked", "[data][loader]") {
 }
 
 TEST_CASE("a loader tells which views an image has in an epoch", "[data][loader]") {
-  const DatasetPtr dataset = synthetic(12, 0, 20);
+  const DatasetPtr dataset = synthetic(12, {.image_size = 20});
   Loader loader(dataset, simclr_views(16), {.batch_size = 4, .seed = 3, .workers = 0, .dtype = Dtype::u8});
   for (int epoch = 0; epoch < 2; ++epoch)
     while (auto batch = loader.next())

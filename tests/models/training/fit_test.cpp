@@ -162,7 +162,7 @@ TEST_CASE("the network runs over a few images at a time if it is asked to", "[tr
 
 TEST_CASE("the online probe learns what its features tell", "[training]") {
   manual_seed(3);
-  OnlineProbe probe(6, 3);
+  OnlineProbe probe({.features = 6, .classes = 3});
   Tensor labels = randint(0, 3, {32});
   Tensor features = randn({32, 6});
   for (int64_t i = 0; i < 32; ++i) features.data<float>()[6 * i + labels.data<int64_t>()[i]] += 8;

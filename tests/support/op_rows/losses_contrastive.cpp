@@ -16,7 +16,7 @@ static const AddOpRows table([]() -> std::vector<OpCase> {
   };
   auto softmax = [](In in) { return losses::instance_softmax(in[0], in[1], in[2], 0.3); };
   auto nce = [](In in) {
-    losses::InstanceNce loss(50, 0.4);
+    losses::InstanceNce loss({.images = 50, .temperature = 0.4});
     loss.to(in[0].device());
     loss(in[1], in[1], in[2]);  // fixes Z, whatever in[0] is
     return loss(in[0], in[1], in[2]);
@@ -28,7 +28,9 @@ static const AddOpRows table([]() -> std::vector<OpCase> {
     return [temperature, mean](const Inputs& in) { return losses::supcon(in[0], in[1], temperature, mean); };
   };
   auto direct = [](int64_t channels, double temperature) {
-    return [channels, temperature](const Inputs& in) { return losses::directclr(in[0], in[1], channels, temperature); };
+    return [channels, temperature](const Inputs& in) {
+      return losses::directclr(in[0], in[1], {.channels = channels, .temperature = temperature});
+    };
   };
   auto aligned = [](double alpha) {
     return [alpha](const Inputs& in) { return losses::alignment(in[0], in[1], alpha); };
