@@ -90,8 +90,9 @@ TEST_CASE("rows that are pushed keep no graph", "[models][memory]") {
 
 TEST_CASE("queues and banks are part of a checkpoint", "[models][memory]") {
   struct Net : nn::Module {
-    models::Queue queue = models::Queue({.size = 5, .dim = 3});
-    models::MemoryBank bank = models::MemoryBank({.images = 4, .dim = 2});
+    models::Queue queue;
+    models::MemoryBank bank;
+    Net() : queue({.size = 5, .dim = 3}), bank({.images = 4, .dim = 2}) {}
     void visit(nn::Visitor& v) override {
       v("queue", queue);
       v("bank", bank);
