@@ -322,8 +322,8 @@ __device__ float products_with(const Pack<T, 4>* g, const float* a, const float 
   return warp_sums(products);
 }
 
-// Adds up the sums of two warps below each other and writes them to `out` [rank, cols]. The lower one hands over its own
-// in the slab's memory, the lane's columns at `own`. All threads call it.
+// Adds up the sums of two warps below each other and writes them to `out` [rank, cols]. The lower one hands over its
+// own in the slab's memory, the lane's columns at `own`. All threads call it.
 template <bool Packs, int kWidth>
 __device__ void store_columns(const Shape& s, const float (&sums)[kRanks][4], bool lower, float* own,
                               int64_t first_rank, int64_t col, float* out) {

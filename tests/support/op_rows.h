@@ -46,8 +46,9 @@ struct OpCase {
 // The inputs of a row, the same every time: floating ones in `dtype` (rounded to bf16 first when `rounded`).
 Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 
-// A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named as
-// the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for losses/clustering/.
+// A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named
+// as the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for
+// losses/clustering/.
 struct AddOpRows {
   explicit AddOpRows(std::vector<OpCase> (*rows)(), const char* file = __builtin_FILE());
 };

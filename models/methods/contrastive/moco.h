@@ -17,9 +17,9 @@ struct MocoOptions {
   bool symmetric = false;    // both views are queries, each with the key of the other
 };
 
-// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query q, made of one view,
-// finds its key k, which a slowly following copy of the network makes of the other view, among the K keys of earlier
-// batches.
+// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query q, made of one
+// view, finds its key k, which a slowly following copy of the network makes of the other view, among the K keys of
+// earlier batches.
 //
 //   loss = mean over queries i of  -log( exp(q_i . k_i / t) / (exp(q_i . k_i / t) + sum_j exp(q_i . queue_j / t)) )
 //

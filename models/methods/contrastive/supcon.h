@@ -15,7 +15,8 @@ struct SupConOptions {
 // repel.
 //
 //   loss = losses::supcon
-//        = mean over the 2N views i of  mean over p in P(i) of  -log( exp(z_i . z_p / t) / sum_{a != i} exp(z_i . z_a / t) )
+//        = mean over the 2N views i of  mean over p in P(i) of
+//            -log( exp(z_i . z_p / t) / sum_{a != i} exp(z_i . z_a / t) )
 //
 // z: the projections, each divided by its length; P(i): all other views of images of i's class. The projector is
 // Linear-ReLU-Linear, features -> hidden -> out, both with bias. A batch has two views of each image, and the labels.

@@ -61,8 +61,8 @@ Images small_images() {
   return {data::open_dataset("synthetic:64"), data::Views({data::Recipe{.size = 8}, data::Recipe{.size = 8}})};
 }
 
-// Each call is a run of `steps` steps over 64 drawn images, 4 steps an epoch, that starts with the same weights. `twist`
-// may change the loss of a step.
+// Each call is a run of `steps` steps over 64 drawn images, 4 steps an epoch, that starts with the same weights.
+// `twist` may change the loss of a step.
 struct Trial {
   FitOptions options;
   Twist twist = [](const Tensor& loss, Net&, Step&) { return loss; };
