@@ -68,7 +68,10 @@ TEST_CASE("a network that tells nothing apart has the loss that is logged as cha
         models::Step step({.position = models::Position{.step = i}, .logging = true});
         const double loss = method->loss(batch, step).item();
         for (const auto& [name, value] : step.logged)
-          if (name == "chance_loss") CHECK(loss == Approx(value).epsilon(1e-5)), ++told;
+          if (name == "chance_loss") {
+            CHECK(loss == Approx(value).epsilon(1e-5));
+            ++told;
+          }
       }
       CHECK((told > 0) == !none.contains(row.name));
     }
