@@ -47,7 +47,8 @@ void check_same_gradients(nn::Module& a, nn::Module& b, double tolerance) {
   std::vector<nn::NamedTensor> left = a.named_parameters(), right = b.named_parameters();
   for (size_t i = 0; i < left.size(); ++i) {
     INFO(left[i].name);
-    CHECK(relative_error(left[i].value.grad(), right[i].value.grad()) <= tolerance);
+    CHECK(relative_error(left[i].value.grad(), right[i].value.grad(), 1) <= tolerance);
+    CHECK(relative_error(left[i].value.grad(), right[i].value.grad()) <= 10 * tolerance);
   }
 }
 
@@ -65,7 +66,8 @@ TEST_CASE("a network in chunks has the full batch's loss and gradients", "[nn][r
   Tensor same = contrast(recompute(cached, chunked, rows));
   CHECK(same.item() == Approx(loss.item()).margin(1e-6));
   same.backward();
-  check_same_gradients(cached, whole, 1e-5);  // sums of chunks, in another order
+  check_same_gradients(cached, whole, 1e-6);  // sums of chunks, in another order
+  CHECK(relative_error(chunked.grad(), x.grad(), 1) < 1e-6);
   CHECK(relative_error(chunked.grad(), x.grad()) < 1e-5);
 }
 
