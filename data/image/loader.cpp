@@ -9,8 +9,6 @@
 
 namespace fovea::data {
 
-namespace {
-
 // Batches of images: labels, places, and views or what they are made of.
 class ImageMaker : public BatchMaker {
  public:
@@ -92,7 +90,7 @@ class ImageMaker : public BatchMaker {
   const bool planned_ = all_planned(views_);
 };
 
-std::shared_ptr<const ImageMaker> maker_of(DatasetPtr dataset, Views views, LoaderOptions options) {
+static std::shared_ptr<const ImageMaker> maker_of(DatasetPtr dataset, Views views, LoaderOptions options) {
   check(dataset != nullptr, "Loader: want a dataset, got none");
   check(options.dtype == Dtype::f32 || options.dtype == Dtype::u8, "Loader: want views as f32 or u8, got {}",
         name_of(options.dtype));
@@ -100,58 +98,32 @@ std::shared_ptr<const ImageMaker> maker_of(DatasetPtr dataset, Views views, Load
   return std::make_shared<ImageMaker>(std::move(dataset), std::move(views), options);
 }
 
-}  // namespace
-
-struct Loader::State {
-  std::shared_ptr<const ImageMaker> images;
-  Prefetch batches;
-};
-
-Loader::Loader(DatasetPtr dataset, Views views, LoaderOptions options) {
-  auto images = maker_of(std::move(dataset), std::move(views), options);
-  state_ = std::make_unique<State>(State{images, Prefetch(images, {.batch_size = options.batch_size,
-                                                                   .shuffle = options.shuffle,
-                                                                   .drop_last = options.drop_last,
-                                                                   .seed = options.seed,
-                                                                   .workers = options.workers,
-                                                                   .prefetch = options.prefetch,
-                                                                   .pinned = options.pinned})});
+static PrefetchOptions prefetch_options(const LoaderOptions& o) {
+  return {.batch_size = o.batch_size,
+          .shuffle = o.shuffle,
+          .drop_last = o.drop_last,
+          .seed = o.seed,
+          .workers = o.workers,
+          .prefetch = o.prefetch,
+          .pinned = o.pinned};
 }
 
-Loader::~Loader() = default;
-Loader::Loader(Loader&&) noexcept = default;
-Loader& Loader::operator=(Loader&&) noexcept = default;
+Loader::Loader(std::shared_ptr<const ImageMaker> images)
+    : Prefetch(images, prefetch_options(images->options())), images_(std::move(images)) {}
+Loader::Loader(DatasetPtr dataset, Views views, const LoaderOptions& options)
+    : Loader(maker_of(std::move(dataset), std::move(views), options)) {}
 
 const Dataset& Loader::dataset() const {
-  return state_->images->dataset();
+  return images_->dataset();
 }
 const Views& Loader::views() const {
-  return state_->images->views();
+  return images_->views();
 }
 const LoaderOptions& Loader::options() const {
-  return state_->images->options();
+  return images_->options();
 }
 std::vector<Image> Loader::views_of(int64_t index, int64_t epoch) const {
   Rng rng = sample_rng(options().seed, epoch, index);
   return views()(dataset().get(index), rng);
 }
-int64_t Loader::steps() const {
-  return state_->batches.steps();
-}
-int64_t Loader::epoch() const {
-  return state_->batches.epoch();
-}
-int64_t Loader::step() const {
-  return state_->batches.step();
-}
-double Loader::wait_seconds() const {
-  return state_->batches.wait_seconds();
-}
-std::optional<Batch> Loader::next() {
-  return state_->batches.next();
-}
-void Loader::seek(int64_t epoch, int64_t step) {
-  state_->batches.seek(epoch, step);
-}
-
 }  // namespace fovea::data

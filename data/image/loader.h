@@ -1,15 +1,17 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include <fovea/core/tensor.h>
 #include <fovea/data/batch.h>
 #include <fovea/data/dataset.h>
 #include <fovea/data/image/views.h>
+#include <fovea/data/prefetch.h>
 
 namespace fovea::data {
+
+class ImageMaker;  // private to loader.cpp
 
 struct LoaderOptions {
   int64_t batch_size = 256;
@@ -40,37 +42,20 @@ inline LoaderOptions eval_options(int64_t batch_size = 256, int workers = 2) {
 // Its fields (batch.h) are labels; places, unless a view is an arbitrary function of images; and views.0, views.1, ...,
 // or Batch::raw in their place. What a batch holds depends on the dataset, the views, seed, epoch and step alone: not
 // on the number of workers, nor on what came before. Memory: prefetch + 1 batches.
-class Loader {
+class Loader : public Prefetch {
  public:
   // Throws Error when the dataset is empty or drop_last leaves no batch.
-  Loader(DatasetPtr dataset, Views views, LoaderOptions options = {});
-  ~Loader();
-  Loader(Loader&&) noexcept;
-  Loader& operator=(Loader&&) noexcept;
+  Loader(DatasetPtr dataset, Views views, const LoaderOptions& options = {});
 
-  int64_t steps() const;  // batches in an epoch
   const Dataset& dataset() const;
   const Views& views() const;
   // The views that image `index` of the dataset has in an epoch.
   std::vector<Image> views_of(int64_t index, int64_t epoch) const;
   const LoaderOptions& options() const;
 
-  // The next batch; nothing at the end of an epoch, and then the next epoch's first. An error on the way (a file that
-  // cannot be decoded) is thrown here, naming the image; after it, and at any time, seek() starts afresh.
-  std::optional<Batch> next();
-
-  // The position next() will return; seek(epoch, step) goes there: with the same options an interrupted run goes on as
-  // if it had not stopped. step may be steps(), the end of the epoch.
-  int64_t epoch() const;
-  int64_t step() const;
-  void seek(int64_t epoch, int64_t step = 0);
-
-  // Seconds that next() has spent waiting for data (or, without workers, making it) since construction.
-  double wait_seconds() const;
-
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  explicit Loader(std::shared_ptr<const ImageMaker> images);
+  std::shared_ptr<const ImageMaker> images_;
 };
 
 }  // namespace fovea::data

@@ -44,6 +44,10 @@ nn::Sequential contrast_head(const ContrastHeadOptions& options, Generator& gene
   return make_head({{.in = in, .out = hidden, .batch_norm = batch_norm, .relu = true}, last}, generator);
 }
 
+nn::Sequential simclr_head(int64_t features, int64_t hidden, int64_t out, Generator& generator) {
+  return mlp_head({features, hidden > 0 ? hidden : features, out}, LastNorm::batch_norm, generator);
+}
+
 nn::Sequential expander(int64_t features, int64_t width, Generator& generator) {
   if (width <= 0) width = 4 * features;
   return mlp_head({features, width, width, width}, LastNorm::none, generator);

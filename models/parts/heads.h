@@ -34,6 +34,9 @@ struct ContrastHeadOptions {
 // The head of methods that keep features of earlier steps to compare with: Linear-ReLU-Linear, or one Linear. With
 // batch_norm a norm after each Linear, the last without affine: features then differ less from those kept.
 nn::Sequential contrast_head(const ContrastHeadOptions& options, Generator& generator = default_generator());
+// The projector of SimCLR and DCL, as in lightly: Linear-BN-ReLU-Linear-BN, features -> hidden -> out; hidden 0: as many
+// as the features.
+nn::Sequential simclr_head(int64_t features, int64_t hidden, int64_t out, Generator& generator = default_generator());
 // The projector of Barlow Twins and VICReg(L): mlp_head({features, width, width, width}); width 0: four times the
 // features, the papers' 8192 for ResNet-50.
 nn::Sequential expander(int64_t features, int64_t width, Generator& generator = default_generator());

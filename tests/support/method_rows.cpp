@@ -57,27 +57,18 @@ data::Batch batch_of(const Fixture& torch, int64_t number, Device device) {
 
 MethodRun::MethodRun(const MethodRow& row, Device device)
     : method(started(row, Fixture(row.name + "_steps"), device)),
-      optimizer(nn::decay_groups(*method, {.weight_decay = 5e-4}), {.lr = row.lr, .momentum = 0.9}),
       row_(row),
       torch_(row.name + "_steps"),
-      device_(device) {
-  for (const models::Follows& teacher : method->teachers()) optimizer.set_teacher(*teacher.module, teacher.student);
-}
+      options_{.optimizer = "sgd", .weight_decay = 5e-4f, .device = device},
+      trainer_(*method, options_, "") {}
 
 double MethodRun::step() {
   constexpr int64_t kLong = int64_t(1) << 40;  // momenta that rise over a run stay where they start
   const models::Position at{steps, kLong, 0};
   if (row_.before) row_.before(*method, steps);
-  method->before_step(at);
-  for (const models::Follows& teacher : method->teachers()) optimizer.set_teacher_momentum(teacher.momentum(at));
-  optimizer.zero_grad();
-  method->train();
-  models::Step step({.position = at, .ranks = ranks});
-  Tensor loss = method->loss(batch_of(torch_, steps % 2, device_), step);
-  loss.backward();
-  optimizer.step();
-  ++steps;
-  return loss.item();
+  models::Step step({.position = at, .logging = true, .ranks = ranks});
+  trainer_.take(batch_of(torch_, steps++ % 2, options_.device), step, at, row_.lr);
+  return trainer_.loss();
 }
 
 }  // namespace fovea::testing

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <fovea/models/methods/method.h>
-#include <fovea/nn/train/optim.h>
+#include <fovea/models/training/trainer.h>
 
 #include "support/fixture.h"
 
@@ -33,8 +33,8 @@ const std::vector<MethodRow>& method_rows();
 // method_steps.py's backbone(): a ResNet with one block a stage, width 2 and the CIFAR stem; 16 features.
 models::Backbone tiny_backbone();
 
-// A method in training as in method_steps.py: SGD with momentum 0.9 and weight decay 5e-4 on weights, the fixture's two
-// batches in turn.
+// A method in training as in method_steps.py, by the Trainer of every run: SGD with momentum 0.9 and weight decay 5e-4 on
+// weights, the fixture's two batches in turn.
 class MethodRun {
  public:
   // Starts from the fixture's state.
@@ -42,15 +42,17 @@ class MethodRun {
   // Trains a step and returns its loss.
   double step();
 
+  nn::Optimizer& optimizer() { return *trainer_.optimizers().at(""); }
+
   std::unique_ptr<models::Method> method;
-  nn::Sgd optimizer;
   int64_t steps = 0;
   models::Ranks* ranks = nullptr;  // of the steps to come
 
  private:
   const MethodRow& row_;
   Fixture torch_;
-  Device device_;
+  models::FitOptions options_;
+  models::Trainer trainer_;
 };
 
 }  // namespace fovea::testing

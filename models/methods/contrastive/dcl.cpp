@@ -7,10 +7,10 @@
 
 namespace fovea::models {
 
-Dcl::Dcl(Backbone network, const DclOptions& o, Generator& generator) : options(o), backbone(std::move(network)) {
-  const int64_t features = backbone.features();
-  projector = mlp_head({features, o.hidden > 0 ? o.hidden : features, o.out}, LastNorm::batch_norm, generator);
-}
+Dcl::Dcl(Backbone network, const DclOptions& o, Generator& generator)
+    : options(o),
+      backbone(std::move(network)),
+      projector(simclr_head(backbone.features(), o.hidden, o.out, generator)) {}
 
 Tensor Dcl::loss(const data::Batch& batch, Step& step) {
   Tensor h = step.features(backbone, batch.group(0));             // [2N, features], view after view

@@ -8,10 +8,9 @@
 namespace fovea::models {
 
 SimClr::SimClr(Backbone network, const SimClrOptions& o, Generator& generator)
-    : options(o), backbone(std::move(network)) {
-  const int64_t features = backbone.features();
-  projector = mlp_head({features, o.hidden > 0 ? o.hidden : features, o.out}, LastNorm::batch_norm, generator);
-}
+    : options(o),
+      backbone(std::move(network)),
+      projector(simclr_head(backbone.features(), o.hidden, o.out, generator)) {}
 
 Tensor SimClr::loss(const data::Batch& batch, Step& step) {
   Tensor h = step.features(backbone, batch.group(0));             // [2N, features], view after view

@@ -41,11 +41,11 @@ TEST_CASE("every method goes on from a checkpoint to the bit", "[methods]") {
       const auto file = folder / "last.safetensors";
       MethodRun first(row);
       for (int i = 0; i < 3; ++i) first.step();
-      nn::save_checkpoint(file, {first.method.get(), &first.optimizer, {{"default", &default_generator()}}, {}});
+      nn::save_checkpoint(file, {first.method.get(), &first.optimizer(), {{"default", &default_generator()}}, {}});
       std::vector<double> losses;
       for (int i = 0; i < 3; ++i) losses.push_back(first.step());
       MethodRun second(row);
-      nn::Checkpoint checkpoint{second.method.get(), &second.optimizer, {{"default", &default_generator()}}, {}};
+      nn::Checkpoint checkpoint{second.method.get(), &second.optimizer(), {{"default", &default_generator()}}, {}};
       nn::load_checkpoint(file, checkpoint);
       second.steps = 3;
       for (double loss : losses) CHECK(second.step() == loss);
