@@ -1,5 +1,6 @@
 #include <fovea/core/autograd.h>
 #include <fovea/core/ops/arith.h>
+#include <fovea/core/ops/reduce.h>
 #include <fovea/core/print_graph.h>
 
 #include <memory>
@@ -28,6 +29,16 @@ TEST_CASE("a chain multiplies its derivatives and leaves accumulate", "[core][au
   CHECK(x.grad().item() == 6);
   x.zero_grad();
   CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a gradient that two inputs share is not added to in place", "[core][autograd]") {
+  for (bool shared_first : {true, false}) {
+    Tensor a = Tensor::ones({3}).set_requires_grad(), b = Tensor::ones({3}).set_requires_grad();
+    Tensor shared = sum(a + b), alone = sum(a * 3);
+    (shared_first ? shared + alone : alone + shared).backward();
+    CHECK(a.grad().to_vector<float>() == std::vector<float>{4, 4, 4});
+    CHECK(b.grad().to_vector<float>() == std::vector<float>{1, 1, 1});
+  }
 }
 
 TEST_CASE("a used graph says so", "[core][autograd]") {

@@ -176,7 +176,12 @@ TEST_CASE("a view's place says where its pixels come from", "[data][views]") {
   recipe.vertical_flip = recipe.rotate = 0.5f;
   Rng rng(3, 4);
   std::vector<View> views(24, View(recipe));
-  views.push_back(test_views(20, 30)[0]);  // cut out of a larger resized image
+  views.push_back(test_views(20, 30)[0]);                                  // cut out of a larger resized image
+  views.push_back(View(20, View::Draw([](int width, int height, Rng& r) {  // not out of its middle, and mirrored
+                         ViewPlan plan = test_views(20, 30)[0].draw()(width, height, r);
+                         plan.mirror = true, plan.left += 7;
+                         return plan;
+                       })));
   int mirrored = 0, turned = 0;
   for (const View& view : views) {
     const ViewPlan plan = view.draw()(160, 120, rng);

@@ -80,6 +80,23 @@ TEST_CASE("VICRegL weighs its parts as the paper does", "[losses]") {
   CHECK(vicregl({flat, flat}, {.alpha = 0}).item() == Approx(2 * 24.75));
 }
 
+TEST_CASE("VICRegL keeps as many matches there and back as it is asked to, of features and of places", "[losses]") {
+  Generator generator(6);
+  VicReglView a = random_view(4, 3, 0, 4, false, generator), b = random_view(4, 3, 1, 5, true, generator);
+  VicReglOptions few = invariance_alone(0);
+  few.matches = 3, few.matches_back = 1, few.all_feature_matches = false;
+  auto matched = [](const VicReglView& x, const VicReglView& y, Tensor VicReglView::*by, int64_t count) {
+    const Matches matches = match_nearest(x.*by, y.*by, count);
+    return mse_loss(gather_tokens(x.map, matches.a), gather_tokens(y.map, matches.b)).item();
+  };
+  double total = 0;
+  for (auto by : {&VicReglView::map, &VicReglView::centres}) {
+    total += (matched(a, b, by, 3) + matched(b, a, by, 1)) / 2;
+    total += (matched(b, a, by, 3) + matched(a, b, by, 1)) / 2;
+  }
+  CHECK(vicregl({a, b}, few).item() == Approx(total / 2).epsilon(1e-5));
+}
+
 TEST_CASE("VICRegL does not mind the order of images, and takes maps of different sizes and bf16", "[losses]") {
   Generator generator(5);
   VicReglView a = random_view(6, 3, 0, 4, false, generator), b = random_view(6, 3, 1, 5, true, generator),
