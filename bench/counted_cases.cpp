@@ -70,7 +70,7 @@ CountedCase contrast(const std::string& name, int64_t rows, int64_t others, std:
 CountedCase views(const std::string& name, int64_t images, int from, int to) {
   return {name, 0, [=](Device device) -> std::function<void()> {
             auto loader = std::make_shared<data::Loader>(
-                data::synthetic(images, 0, from), data::simclr_views(to),
+                data::synthetic(images, {.image_size = from}), data::simclr_views(to),
                 data::for_device({.batch_size = images, .seed = 1, .workers = 0}, device));
             auto batches = std::make_shared<data::Uploader>(*loader, device);
             return [loader, batches] { batches->next(); };
@@ -145,7 +145,8 @@ std::vector<CountedCase> counted_cases() {
       {"memory bank of 8192 x 128, 256 rows", 0,
        [](Device device) -> std::function<void()> {
          Generator generator(1);
-         auto bank = std::make_shared<models::MemoryBank>(8192, 128, generator);
+         auto bank =
+             std::make_shared<models::MemoryBank>(models::MemoryBankOptions{.images = 8192, .dim = 128}, generator);
          bank->to(device);
          Tensor index = randint(0, 8192, {256}, generator).to(device), values = randn({256, 128}, generator).to(device);
          return [=] { bank->update(index, values); };

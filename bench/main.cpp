@@ -114,7 +114,7 @@ void measure_case(const LargeCase& c, Inputs inputs, Dtype dtype, double seconds
 void verify(const OpCase& op, Device device) {
   NoGrad no_grad;
   const Tensor y = op.f(on_device(make_inputs(op, Dtype::f32), device)).to(Device::cpu());
-  const double error = testing::relative_error(y, op.f(make_inputs(op, Dtype::f64)));
+  const double error = testing::relative_error(y, op.f(make_inputs(op, Dtype::f64)), op.zero);
   if (!(error <= op.f32_tolerance))
     throw Error(fmt::format("bench: '{}' is wrong: f32 is {:.2g} away from f64, {:.2g} is allowed", op.name, error,
                             op.f32_tolerance));

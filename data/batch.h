@@ -14,13 +14,13 @@ namespace fovea::data {
 struct RawViews;  // image/raw_views.h
 
 // What a loader hands on: tensors by name, all of them about the same N samples, and the batch's position in the order
-// of batches. Who adds a field names it; who copies a batch copies its fields, whatever they are called. Copying a Batch
+// of batches. Who adds a field names it; who copies a batch copies its fields, whatever their names. Copying a Batch
 // shares the tensors' memory, as copying a Tensor does.
 //
 // Fields of images:
 //   labels               i64 [N]
 //   places               f32 [V, N, 2, 3], where each of V views lies in its image (image/views.h, Place)
-//   views.0, views.1, .. [k N, S, S, C], the k views of one size, view after view; f32, or u8 before they are normalised
+//   views.0, views.1, .. [k N, S, S, C], the k views of one size, view after view; f32, or u8 until they are normalised
 class Batch {
  public:
   struct Field {

@@ -37,6 +37,21 @@ class Subset : public Dataset {
   std::vector<int64_t> indices_;
 };
 
+const std::string& folder_of(const char* name, const std::optional<std::string>& where) {
+  check(where && !where->empty(), "{}: want a folder, as in {}:DIR", name, name);
+  return *where;
+}
+
+Split drawn(const std::optional<std::string>& where) {
+  int64_t n = 10000;
+  if (where) {
+    auto [end, error] = std::from_chars(where->data(), where->data() + where->size(), n);
+    check(error == std::errc() && end == where->data() + where->size() && n > 0,
+          "synthetic: want a positive number of images, got \"{}\"", *where);
+  }
+  return {synthetic(n, {.seed = 0}), synthetic(std::max<int64_t>(1, n / 5), {.seed = 1})};
+}
+
 }  // namespace
 
 DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices) {
@@ -82,30 +97,26 @@ int64_t MemoryDataset::label(int64_t i) const {
   return labels_[size_t(i)];
 }
 
+const Choices<Split (*)(const std::optional<std::string>& where)>& datasets() {
+  static const Choices<Split (*)(const std::optional<std::string>&)> all = {
+      {"fashion-mnist", "Fashion-MNIST (Xiao et al., 2017): 70,000 gray images of clothes, 28 x 28, 10 classes",
+       [](const auto& where) { return fashion_mnist(where.value_or("").empty() ? kFashionMnistDir : *where); },
+       "fashion-mnist[:DIR]"},
+      {"cifar10", "CIFAR-10 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 10 classes, the binary version",
+       [](const auto& where) { return cifar10(folder_of("cifar10", where)); }, "cifar10:DIR"},
+      {"cifar100", "CIFAR-100 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 100 classes, the binary version",
+       [](const auto& where) { return cifar100(folder_of("cifar100", where)); }, "cifar100:DIR"},
+      {"imagefolder", "DIR/train and DIR/val with a folder of JPEG, PNG or BMP files for each class",
+       [](const auto& where) { return image_folders(folder_of("imagefolder", where)); }, "imagefolder:DIR"},
+      {"synthetic", "N drawn shapes (default 10,000), 32 x 32, the shape is the class; needs no files", drawn,
+       "synthetic[:N]"}};
+  return all;
+}
+
 Split open_dataset(const std::string& spec) {
   const size_t colon = spec.find(':');
-  const std::string kind = spec.substr(0, colon), where = colon == std::string::npos ? "" : spec.substr(colon + 1);
-  auto dir = [&] {
-    check(!where.empty(), "{}: want a folder, as in {}:DIR", kind, kind);
-    return where;
-  };
-  if (kind == "fashion-mnist") return fashion_mnist(where.empty() ? kFashionMnistDir : where);
-  if (kind == "cifar10") return cifar10(dir());
-  if (kind == "cifar100") return cifar100(dir());
-  if (kind == "imagefolder") return image_folders(dir());
-  if (kind == "synthetic") {
-    int64_t n = 10000;
-    if (colon != std::string::npos) {
-      auto [end, error] = std::from_chars(where.data(), where.data() + where.size(), n);
-      check(error == std::errc() && end == where.data() + where.size() && n > 0,
-            "synthetic: want a positive number of images, got \"{}\"", where);
-    }
-    return {synthetic(n, 0), synthetic(std::max<int64_t>(1, n / 5), 1)};
-  }
-  throw Error(
-      fmt::format("dataset: want fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or "
-                  "synthetic[:N], got \"{}\"",
-                  spec));
+  return datasets().at(spec,
+                       "dataset")(colon == std::string::npos ? std::nullopt : std::optional(spec.substr(colon + 1)));
 }
 
 }  // namespace fovea::data

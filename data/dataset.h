@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <fovea/core/choices.h>
 #include <fovea/data/image/source.h>
 
 namespace fovea::data {
@@ -34,14 +36,16 @@ struct Split {
   DatasetPtr train, test;
 };
 
-// Opens a dataset by its name:
+// The datasets by name, each with what opens it; `where` is what stands behind the colon, if one does.
 //   fashion-mnist[:DIR]   IDX files, gzipped or not (fashion_mnist.h); DIR defaults to where Debian's package puts them
 //   cifar10:DIR           the binary version's data_batch_1.bin ... data_batch_5.bin and test_batch.bin (cifar.h)
 //   cifar100:DIR          the binary version's train.bin and test.bin, fine labels
 //   imagefolder:DIR       DIR/train and DIR/val (or test), each with a folder of images a class (image_folder.h);
 //                         without them, DIR itself, every tenth image of a class held out for testing
 //   synthetic[:N]         N (default 10,000) drawn images, and N / 5 for testing; needs no files (synthetic.h)
-// Throws Error for an unknown name, a missing folder and everything that is wrong with the files.
+const Choices<Split (*)(const std::optional<std::string>& where)>& datasets();
+// Opens one of these, "cifar10:/data/cifar". Throws Error for an unknown name, a missing folder and everything that is
+// wrong with the files.
 Split open_dataset(const std::string& spec);
 
 }  // namespace fovea::data

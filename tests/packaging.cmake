@@ -22,7 +22,7 @@ set(consumer_options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" "-DCMAKE_CXX_C
 function(fovea_consumer_test name folder)
   add_test(NAME ${name}
            COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${CMAKE_CURRENT_BINARY_DIR}/${folder}
-                   --build-generator ${CMAKE_GENERATOR} --build-options ${consumer_options} ${ARGN}
+                   --build-generator ${CMAKE_GENERATOR} --build-noclean --build-options ${consumer_options} ${ARGN}
                    --test-command ${CMAKE_CTEST_COMMAND} --output-on-failure)
 endfunction()
 add_test(NAME "the library installs" COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})

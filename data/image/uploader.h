@@ -21,7 +21,7 @@ struct RawTable;  // raw_views.h
 // views there; of views that it cannot make (LoaderOptions::raw), it gets the bytes and normalises them.
 LoaderOptions for_device(LoaderOptions options, Device device);
 
-// Hands batches out on a device, every field of them, a Loader's views made and normalised there. While the device still
+// Hands batches out on a device, each field of them, a Loader's views made and normalised there. While the device still
 // works on one batch, the next one travels: the copies wait for nothing but their own place on the device, of which
 // there are two.
 //

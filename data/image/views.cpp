@@ -121,10 +121,12 @@ static Views repeated(const Recipe& recipe, int count) {
   return Views(std::vector<View>(size_t(count), View(recipe)));
 }
 
-static Views with_locals(std::vector<View> views, Recipe local, int size, Range scale, int count) {
-  local.size = size;
+// The globals and the locals that are asked for, `count` of them in the paper.
+static Views with_locals(std::vector<View> views, Recipe local, const MultiCropOptions& options, Range scale,
+                         int count) {
+  local.size = options.local_size;
   local.scale = scale;
-  views.insert(views.end(), size_t(std::max(0, count)), View(local));
+  views.insert(views.end(), size_t(options.locals > 0 ? options.locals : count), View(local));
   return Views(std::move(views));
 }
 
@@ -134,8 +136,8 @@ static ColorJitter simclr_jitter(float strength) {
 
 static constexpr ColorJitter kByolJitter{0.4f, 0.4f, 0.2f, 0.1f};
 
-Views simclr_views(int size, float strength, float blur) {
-  return repeated({.size = size, .jitter = simclr_jitter(strength), .blur = blur}, 2);
+Views simclr_views(int size, const SimClrViewsOptions& options) {
+  return repeated({.size = size, .jitter = simclr_jitter(options.strength), .blur = options.blur}, 2);
 }
 
 Views byol_views(int size, float min_scale) {
@@ -191,26 +193,26 @@ Views pirl_views(int size, float strength) {
   return Views({image, jigsaw_view(patch)});
 }
 
-Views swav_views(int global_size, int local_size, float strength, int locals) {
-  Recipe global{.size = global_size, .scale = {0.14f, 1}, .jitter = simclr_jitter(strength)};
-  return with_locals({global, global}, global, local_size, {0.05f, 0.14f}, locals);
+Views swav_views(const MultiCropOptions& options, float strength) {
+  Recipe global{.size = options.size, .scale = {0.14f, 1}, .jitter = simclr_jitter(strength)};
+  return with_locals({global, global}, global, options, {0.05f, 0.14f}, 6);
 }
 
-static Views dino_like(int global_size, int local_size, int locals, float border) {
-  Recipe first{.size = global_size, .scale = {border, 1}, .filter = Filter::bicubic, .jitter = kByolJitter, .blur = 1};
+static Views dino_like(const MultiCropOptions& options, float border, int locals) {
+  Recipe first{.size = options.size, .scale = {border, 1}, .filter = Filter::bicubic, .jitter = kByolJitter, .blur = 1};
   Recipe second = first, local = first;
   second.blur = 0.1f;
   second.solarize = 0.2f;
   local.blur = 0.5f;
-  return with_locals({first, second}, local, local_size, {0.05f, border}, locals);
+  return with_locals({first, second}, local, options, {0.05f, border}, locals);
 }
 
-Views dino_views(int global_size, int local_size, int locals) {
-  return dino_like(global_size, local_size, locals, 0.4f);
+Views dino_views(const MultiCropOptions& options) {
+  return dino_like(options, 0.4f, 6);
 }
 
-Views dinov2_views(int global_size, int local_size, int locals) {
-  return dino_like(global_size, local_size, locals, 0.32f);
+Views dinov2_views(const MultiCropOptions& options) {
+  return dino_like(options, 0.32f, 8);
 }
 
 Views smog_views(int size) {
@@ -221,9 +223,9 @@ Views smog_views(int size) {
   return Views({first, second});
 }
 
-Views msn_views(int global_size, int local_size, float strength, int locals) {
-  Recipe global{.size = global_size, .scale = {0.3f, 1}, .jitter = simclr_jitter(strength)};
-  return with_locals({global, global}, global, local_size, {0.05f, 0.3f}, locals);
+Views msn_views(const MultiCropOptions& options, float strength) {
+  Recipe global{.size = options.size, .scale = {0.3f, 1}, .jitter = simclr_jitter(strength)};
+  return with_locals({global, global}, global, options, {0.05f, 0.3f}, 10);
 }
 
 Views vicreg_views(int size) {
@@ -234,9 +236,9 @@ Views vicregl_views(int size) {
   return repeated({.size = size, .scale = {0.2f, 1}, .jitter_p = 1, .jitter = kByolJitter}, 2);
 }
 
-Views lejepa_views(int global_size, int local_size, int locals) {
-  Recipe global{.size = global_size, .scale = {0.3f, 1}, .jitter = kByolJitter, .solarize = 0.2f};
-  return with_locals({global, global}, global, local_size, {0.05f, 0.3f}, locals);
+Views lejepa_views(const MultiCropOptions& options) {
+  Recipe global{.size = options.size, .scale = {0.3f, 1}, .jitter = kByolJitter, .solarize = 0.2f};
+  return with_locals({global, global}, global, options, {0.05f, 0.3f}, 6);
 }
 
 Views lejepa_equal_views(int size, int count) {
@@ -273,6 +275,37 @@ Views test_views(int size, int resize_to) {
                                        .left = center.offset(w),
                                        .top = center.offset(h)};
                      }))});
+}
+
+const Choices<Views (*)(const MultiCropOptions& options)>& view_recipes() {
+  using Crops = MultiCropOptions;
+  static const Choices<Views (*)(const Crops&)> all = {
+      {"simclr", "SimCLR (Chen et al., 2020): two views, colour jitter of strength 0.5, blur",
+       [](const Crops& crops) { return simclr_views(crops.size); }},
+      {"byol", "BYOL (Grill et al., 2020): two views that differ in blur and solarisation",
+       [](const Crops& crops) { return byol_views(crops.size); }},
+      {"simsiam", "SimSiam (Chen & He, 2020) and MoCo v2: two views, crops of at least a fifth of the image",
+       [](const Crops& crops) { return simsiam_views(crops.size); }},
+      {"fastsiam", "FastSiam (Pototzky et al., 2022): four views like SimSiam's",
+       [](const Crops& crops) { return simsiam_views(crops.size, 4); }},
+      {"mocov1", "MoCo v1 (He et al., 2019) and instance discrimination: two views, no blur",
+       [](const Crops& crops) { return mocov1_views(crops.size); }},
+      {"swav", "SwAV (Caron et al., 2020): multi-crop, two global views and six local ones",
+       [](const Crops& crops) { return swav_views(crops); }},
+      {"dino", "DINO (Caron et al., 2021): multi-crop, globals that differ in blur and solarisation, six locals",
+       &dino_views},
+      {"smog", "SMoG (Pang et al., 2022): two views that differ in blur and solarisation",
+       [](const Crops& crops) { return smog_views(crops.size); }},
+      {"vicreg", "VICReg (Bardes et al., 2021) in lightly's table: two views alike, with solarisation",
+       [](const Crops& crops) { return vicreg_views(crops.size); }},
+      {"vicregl", "VICRegL (Bardes et al., 2022) in lightly's table: two views, crops of at least a fifth of the image",
+       [](const Crops& crops) { return vicregl_views(crops.size); }},
+      {"lejepa",
+       "LeJEPA (Balestriero & LeCun, 2025) for ImageNet: multi-crop, two globals and six locals, solarisation",
+       &lejepa_views},
+      {"lejepa-equal", "LeJEPA for Imagenette: four views alike, strong jitter, solarisation",
+       [](const Crops& crops) { return lejepa_equal_views(crops.size); }}};
+  return all;
 }
 
 }  // namespace fovea::data

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include <fovea/core/choices.h>
 #include <fovea/data/image/transforms.h>
 #include <fovea/kernels/augment.h>
 
@@ -97,9 +98,19 @@ class Views {
 
 // The papers' recipes; every crop is also mirrored half of the time. Jitter is brightness, contrast, saturation, hue.
 
+struct SimClrViewsOptions {
+  float strength = 0.5f;  // factor on the jitter .8 .8 .8 .2
+  float blur = 0.5f;      // its probability
+};
+// Two global views of size x size, and local ones.
+struct MultiCropOptions {
+  int size = 224, local_size = 96;
+  int locals = 0;  // how many; 0: as many as the recipe's paper has
+};
+
 // SimCLR (Chen et al., 2020), also DCL, NNCLR and lightly's Imagenette table: jitter .8 .8 .8 .2 times strength, which
 // is 1 at 224 pixels in the paper and 0.5 in the table and for CIFAR. CIFAR runs of the paper have no blur.
-Views simclr_views(int size, float strength = 0.5f, float blur = 0.5f);
+Views simclr_views(int size, const SimClrViewsOptions& options = {});
 // BYOL (Grill et al., 2020), Barlow Twins, VICReg and MoCo v3: the two views differ in blur and solarisation.
 Views byol_views(int size, float min_scale = 0.08f);
 // SimSiam (Chen & He, 2020) and MoCo v2; FastSiam with four views.
@@ -111,21 +122,21 @@ Views mocov1_views(int size);
 // is augmented by itself, and the nine are laid out as one picture in random order. Jigsaws are made on the CPU.
 Views pirl_views(int size, float strength = 1);
 // SwAV (Caron et al., 2020): 2 x global + 6 x local; strength as for simclr_views.
-Views swav_views(int global_size, int local_size, float strength = 0.5f, int locals = 6);
-// DINO (Caron et al., 2021): bicubic; globals differ in blur and solarisation. Official: 224, 96, 8 locals.
-Views dino_views(int global_size, int local_size, int locals = 6);
-// DINOv2 (Oquab et al., 2023): DINO with globals (.32, 1) and locals (.05, .32).
-Views dinov2_views(int global_size, int local_size, int locals = 8);
+Views swav_views(const MultiCropOptions& options, float strength = 0.5f);
+// DINO (Caron et al., 2021): bicubic; globals differ in blur and solarisation. 6 locals; officially 8.
+Views dino_views(const MultiCropOptions& options);
+// DINOv2 (Oquab et al., 2023): DINO with globals (.32, 1) and 8 locals (.05, .32).
+Views dinov2_views(const MultiCropOptions& options);
 // SMoG (Pang et al., 2022).
 Views smog_views(int size);
 // MSN (Assran et al., 2022): 2 x global (.3, 1) + 10 x local. Strength 0.5 officially, 1 in lightly's table.
-Views msn_views(int global_size, int local_size, float strength = 0.5f, int locals = 10);
+Views msn_views(const MultiCropOptions& options, float strength = 0.5f);
 // VICReg (Bardes et al., 2021) as in lightly's table: both views alike, solarisation before blur.
 Views vicreg_views(int size);
 // VICRegL (Bardes et al., 2022) as in lightly's table: two global views.
 Views vicregl_views(int size);
-// LeJEPA (Balestriero & LeCun, 2025) for ImageNet: solarisation on every view.
-Views lejepa_views(int global_size, int local_size, int locals = 6);
+// LeJEPA (Balestriero & LeCun, 2025) for ImageNet: solarisation on every view, 6 locals.
+Views lejepa_views(const MultiCropOptions& options);
 // LeJEPA for Imagenette, in the authors' code: equal views, strong jitter.
 Views lejepa_equal_views(int size, int count = 4);
 // MAE (He et al., 2021): one bicubic crop (.2, 1).
@@ -136,5 +147,8 @@ Views simmim_views(int size);
 Views test_views(int size, int resize_to = 0);
 // The linear probe's training view: RandomResizedCrop (.08, 1) and flip.
 Views probe_views(int size);
+
+// Those of two views or more by name, each with what makes it; a recipe without local views takes the size alone.
+const Choices<Views (*)(const MultiCropOptions& options)>& view_recipes();
 
 }  // namespace fovea::data

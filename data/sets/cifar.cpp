@@ -65,7 +65,8 @@ Split cifar10(const fs::path& folder) {
           read_records(dir, {"test_batch.bin"}, 1, 0, classes)};
 }
 
-Split cifar100(const fs::path& folder, bool coarse) {
+Split cifar100(const fs::path& folder, const Cifar100Options& options) {
+  const bool coarse = options.coarse;
   const fs::path dir = binary_folder("cifar100", folder, "cifar-100-binary");
   const std::vector<std::string> classes =
       class_names(dir / (coarse ? "coarse_label_names.txt" : "fine_label_names.txt"), coarse ? 20 : 100);

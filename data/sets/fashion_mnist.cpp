@@ -98,7 +98,7 @@ DatasetPtr read_idx(const fs::path& images, const fs::path& labels, std::vector<
 
 static fs::path plain_or_gzipped(const fs::path& dir, const std::string& name) {
   for (const char* suffix : {"", ".gz"}) {
-    const fs::path path = dir / (name + suffix);
+    fs::path path = dir / (name + suffix);
     std::error_code error;
     if (fs::exists(path, error)) return path;
   }

@@ -107,8 +107,8 @@ class Synthetic : public Dataset {
 
 }  // namespace
 
-DatasetPtr synthetic(int64_t size, uint64_t seed, int image_size) {
-  return std::make_shared<Synthetic>(size, seed, image_size);
+DatasetPtr synthetic(int64_t size, const SyntheticOptions& options) {
+  return std::make_shared<Synthetic>(size, options.seed, options.image_size);
 }
 
 }  // namespace fovea::data

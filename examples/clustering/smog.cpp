@@ -29,14 +29,16 @@ int main(int argc, char** argv) {
                      {"short",
                       "--batch 64 --lr 0.05 --weight-decay 1e-4 --teacher-momentum 0.95 --groups 100 --hidden 1024"}}},
       .defaults = {.fit = {.lr = 0.01f, .weight_decay = 1e-6f}, .views = "smog"},
-      .flags = {
-          {"--groups", "number of groups", &options.groups, 1, 1 << 20},
-          {"--beta", "share of a group's feature that stays each step", &options.beta, 0, 1},
-          {"--temperature", "of the classification into groups", &options.temperature, 1e-3, 100},
-          {"--teacher-momentum", "share of the teacher that stays each step", &options.momentum, 0, 1},
-          {"--reset-every", "steps between two k-means that find the groups anew", &options.reset_every, 1, 1 << 30},
-          {"--remember", "projections of late that they are found among", &options.remembered, 1, 1 << 24},
-          {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
+      .flags = {{"--groups", "number of groups G", &options.groups, 1, 1 << 20},
+                {"--beta", "beta of the groups: group = beta group + (1 - beta) mean of the projections nearest to it",
+                 &options.beta, 0, 1},
+                {"--temperature", "temperature t of the softmax over the groups", &options.temperature, 1e-3, 100},
+                {"--teacher-momentum", "m of the target network: target = m target + (1 - m) online", &options.momentum,
+                 0, 1},
+                {"--reset-every", "steps between two runs of k-means, which replace the groups by its centres",
+                 &options.reset_every, 1, 1 << 30},
+                {"--remember", "number of recent projections that k-means runs on", &options.remembered, 1, 1 << 24},
+                {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     options.batch = setup.options.fit.batch;

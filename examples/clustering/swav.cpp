@@ -29,10 +29,13 @@ int main(int argc, char** argv) {
                  "--prototypes 100 --frozen-prototypes 0 --epsilon 0.02"}}},
       .defaults = {.fit = {.lr = 0.6f, .optimizer = "lars", .weight_decay = 1e-6f, .decay_all = true}, .views = "swav"},
       .flags = {
-          {"--temperature", "of the predictions", &options.temperature, 1e-3, 100},
-          {"--epsilon", "of the codes: smaller is harder", &options.epsilon, 1e-3, 100},
-          {"--prototypes", "directions that codes are made of", &options.prototypes, 2, 1 << 20},
-          {"--frozen-prototypes", "epochs for which prototypes stay as they are", &options.frozen_epochs, 0, 1e6}}};
+          {"--temperature", "temperature t of the predictions softmax(scores / t)", &options.temperature, 1e-3, 100},
+          {"--epsilon",
+           "epsilon of the codes, Sinkhorn-Knopp of exp(scores / epsilon): the smaller, the closer to one-hot",
+           &options.epsilon, 1e-3, 100},
+          {"--prototypes", "number of prototypes K", &options.prototypes, 2, 1 << 20},
+          {"--frozen-prototypes", "epochs at the start in which the prototypes get no gradient", &options.frozen_epochs,
+           0, 1e6}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Swav(setup.backbone(), options, setup.generator());

@@ -27,12 +27,17 @@ int main(int argc, char** argv) {
                  "--views simclr --strength 2 --batch 128 --optimizer sgd --lr 0.1 --weight-decay 5e-4 --warmup 0.1 "
                  "--prototypes 100 --frozen-prototypes 0 --epsilon 0.02 --queue 384 --queue-start 5"}}},
       .defaults = {.fit = {.lr = 0.6f, .optimizer = "lars", .weight_decay = 1e-6f, .decay_all = true}, .views = "swav"},
-      .flags = {{"--temperature", "of the predictions", &options.temperature, 1e-3, 100},
-                {"--epsilon", "of the codes: smaller is harder", &options.epsilon, 1e-3, 100},
-                {"--prototypes", "directions that codes are made of", &options.prototypes, 2, 1 << 20},
-                {"--frozen-prototypes", "epochs for which prototypes stay as they are", &options.frozen_epochs, 0, 1e6},
-                {"--queue", "projections that each of the two queues holds", &options.queue, 1, 1 << 24},
-                {"--queue-start", "epochs before the queues are used", &options.queue_start, 0, 1e6}}};
+      .flags = {
+          {"--temperature", "temperature t of the predictions softmax(scores / t)", &options.temperature, 1e-3, 100},
+          {"--epsilon",
+           "epsilon of the codes, Sinkhorn-Knopp of exp(scores / epsilon): the smaller, the closer to one-hot",
+           &options.epsilon, 1e-3, 100},
+          {"--prototypes", "number of prototypes K", &options.prototypes, 2, 1 << 20},
+          {"--frozen-prototypes", "epochs at the start in which the prototypes get no gradient", &options.frozen_epochs,
+           0, 1e6},
+          {"--queue", "recent projections in each of the two queues, one for each global crop", &options.queue, 1,
+           1 << 24},
+          {"--queue-start", "epochs before the queues take part in the codes", &options.queue_start, 0, 1e6}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Swav(setup.backbone(), options, setup.generator());

@@ -13,7 +13,10 @@
 #include <fovea/config.h>
 #include <fovea/core/check.h>
 #include <fovea/core/safetensors.h>
+#include <fovea/data/dataset.h>
+#include <fovea/data/image/views.h>
 #include <fovea/kernels/context.h>
+#include <fovea/models/backbones/zoo.h>
 #include <fovea/models/training/checkpointer.h>
 #include <fovea/models/training/folder.h>
 #include <fovea/models/training/optimizers.h>
@@ -56,10 +59,22 @@ void set_text(const Flag& flag, const std::string& text) {
   check(ok, "the checkpoint's {} is not readable: {}", flag.name, text);
 }
 
-void check_range(const Flag& flag) {
+// Calls `find`, whose Error a wrong command line is the reason of.
+template <class Find>
+void or_usage(Find&& find) {
+  try {
+    find();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+void check_value(const Flag& flag) {
   std::visit(
       [&]<class T>(T* value) {
-        if constexpr (std::is_same_v<T, int> || std::is_same_v<T, int64_t> || std::is_same_v<T, float>) {
+        if constexpr (std::is_same_v<T, std::string>) {
+          if (flag.among) or_usage([&] { flag.among->find(*value, flag.name); });
+        } else if constexpr (std::is_same_v<T, int> || std::is_same_v<T, int64_t> || std::is_same_v<T, float>) {
           double v = double(*value);
           if (v >= flag.low && v <= flag.high) return;
           if (std::isinf(flag.high))
@@ -71,19 +86,25 @@ void check_range(const Flag& flag) {
       flag.value);
 }
 
+const Choices<Device>& devices() {
+  static const Choices<Device> all = {{"cpu", "the processor", Device::cpu()},
+                                      {"cuda", "the first NVIDIA GPU", Device::cuda()}};
+  return all;
+}
+
 // What decides which data a program works on, and how it computes.
 std::vector<Flag> data_flags(Options& o, std::string& device) {
   constexpr double kMany = std::numeric_limits<int>::max();
   return {
-      {"--data", "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, imagefolder:DIR or synthetic[:N]", &o.data},
-      {"--limit", "use the first N training images (0: all)", &o.limit, 0, kMany},
-      {"--backbone", "resnet18, resnet34 or resnet50", &o.backbone},
-      {"--width", "channels of the backbone's first stage", &o.width, 1, 1024},
-      {"--seed", "of weights, order and augmentations", &o.fit.seed, 0, kMany},
-      {"--bf16", "run matrix products and convolutions in bfloat16", &o.fit.bf16},
-      {"--device", "cpu or cuda", &device},
+      choice("--data", "images to train and test on", &o.data, data::datasets()),
+      {"--limit", "train on the first N training images (0: all)", &o.limit, 0, kMany},
+      choice("--backbone", "network that maps an image to its features", &o.backbone, models::backbones()),
+      {"--width", "channels of the backbone's first stage; later stages have multiples of it", &o.width, 1, 1024},
+      {"--seed", "seed of initial weights, order of the images and augmentations", &o.fit.seed, 0, kMany},
+      {"--bf16", "compute matrix products and convolutions in bfloat16", &o.fit.bf16},
+      choice("--device", "where the run computes", &device, devices()),
       {"--workers", "threads that load and augment images", &o.fit.workers, 0, 256, false},
-      {"--threads", "threads that compute (0: all)", &o.threads, 0, 1024, false},
+      {"--threads", "threads that compute (0: all cores)", &o.threads, 0, 1024, false},
   };
 }
 
@@ -92,35 +113,45 @@ std::vector<Flag> training_flags(Options& o) {
   constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
   return {
       {"--epochs", "passes over the training images", &o.fit.epochs, 1, 1e6},
-      {"--steps", "train for N steps instead of --epochs (0: off)", &o.fit.steps, 0, kMany},
-      {"--batch", "images a step", &o.fit.batch, 2, 1 << 20},
-      {"--lr", "peak learning rate; the default is for 256 images and grows with --batch", &o.fit.lr, kAboveZero, 1e4},
-      {"--optimizer", "sgd, lars, lars-lightly, adam or adamw", &o.fit.optimizer},
-      {"--weight-decay", "of weights", &o.fit.weight_decay, 0, 1},
-      {"--decay-all", "weight decay for biases and norms too", &o.fit.decay_all},
-      {"--warmup", "share of the run over which the learning rate rises", &o.fit.warmup, 0, 0.99},
-      {"--views",
-       "whose augmentations: simclr, byol, simsiam, fastsiam, mocov1, swav, dino, smog, vicreg, vicregl, lejepa or "
-       "lejepa-equal",
-       &o.views},
-      {"--strength", "factor on their colour jitter", &o.strength, 0, 10},
-      {"--min-scale", "smallest global crop, as a share of the image's area (0: theirs)", &o.min_scale, 0, 1},
-      {"--local-scale", "largest local crop, as a share of the image's area (0: theirs)", &o.local_scale, 0, 1},
-      {"--blur", "factor on their blur's probability (below 0: 1 for images above 64 pixels, else 0)", &o.blur, -1, 10},
+      {"--steps", "number of steps to train for, in place of --epochs (0: --epochs counts)", &o.fit.steps, 0, kMany},
+      {"--batch", "images in a batch: one step learns from them", &o.fit.batch, 2, 1 << 20},
+      {"--lr", "peak learning rate; without this flag the default, which is for 256 images, times --batch / 256",
+       &o.fit.lr, kAboveZero, 1e4},
+      choice("--optimizer", "how weights follow their gradients", &o.fit.optimizer, models::optimizers()),
+      {"--weight-decay", "weight decay of weights (of biases and norms: --decay-all)", &o.fit.weight_decay, 0, 1},
+      {"--decay-all", "apply weight decay to biases and norms too", &o.fit.decay_all},
+      {"--warmup", "share of the run in which the learning rate rises from 0; it then falls to 0 along a cosine",
+       &o.fit.warmup, 0, 0.99},
+      choice("--views", "the paper whose augmentations are used", &o.views, data::view_recipes()),
+      {"--strength", "factor on the colour jitter of the --views recipe", &o.strength, 0, 10},
+      {"--min-scale", "smallest area of a global crop, as a share of the image's (0: that of the --views recipe)",
+       &o.min_scale, 0, 1},
+      {"--local-scale",
+       "largest area of a local crop of multi-crop views, as a share of the image's (0: that of the --views recipe)",
+       &o.local_scale, 0, 1},
+      {"--blur",
+       "factor on the probability of blur in the --views recipe (below 0: 1 for images above 64 pixels, else 0)",
+       &o.blur, -1, 10},
       {"--micro-batch",
-       "images that pass through the network at once, to save memory (0: all); batch norm sees these alone",
+       "images that pass through the network at once, to save memory (0: the batch); batch norm's statistics are of "
+       "these alone",
        &o.fit.micro_batch, 0, kMany},
-      {"--online-probe", "train a linear classifier beside the method, without a gradient into it",
+      {"--online-probe",
+       "train a linear classifier on the features during the run, without a gradient into the network",
        &o.fit.online_probe},
-      {"--few-labels", "labelled images of each class that choose a checkpoint (0: by RankMe alone)", &o.fit.few_labels,
-       0, kMany},
+      {"--few-labels",
+       "labelled images of each class for the k-NN accuracy that chooses the best checkpoint (0: RankMe chooses, "
+       "without labels)",
+       &o.fit.few_labels, 0, kMany},
       {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.fit.cuda_graph, 0, 0, false},
-      {"--clip", "largest norm of the gradients (0: no limit)", &o.fit.clip, 0, 1e9},
-      {"--out", "the run's folder", &o.fit.out, 0, 0, false},
-      {"--eval-every", "epochs between k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0,
+      {"--clip", "largest norm of all gradients together; longer ones are scaled down to it (0: no limit)", &o.fit.clip,
+       0, 1e9},
+      {"--out", "folder of the run's checkpoints, log and report", &o.fit.out, 0, 0, false},
+      {"--eval-every", "epochs between two k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0,
        kMany, false},
-      {"--log-every", "steps between log lines", &o.fit.log_every, 1, kMany, false},
-      {"--checkpoint-every", "steps between checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0, kMany, false},
+      {"--log-every", "steps between two lines of the log", &o.fit.log_every, 1, kMany, false},
+      {"--checkpoint-every", "steps between two checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0, kMany,
+       false},
   };
 }
 
@@ -146,6 +177,13 @@ void adopt(const std::string& folder, const std::string& method, const std::vect
   if (!differences.empty()) usage("--resume: the run in {} was started with other options: {}", folder, differences);
 }
 
+// Flags by the preset's name.
+Choices<std::string> presets_of(const About& about) {
+  std::vector<Choice<std::string>> out;
+  for (const auto& [name, flags] : about.presets) out.emplace_back(name, flags, flags);
+  return out;
+}
+
 // The command line with the preset's flags in front.
 std::vector<std::string> arguments_of(int argc, const char* const* argv, const About& about) {
   std::vector<std::string> out(argv + 1, argv + argc);
@@ -155,16 +193,12 @@ std::vector<std::string> arguments_of(int argc, const char* const* argv, const A
     if (out[i].starts_with("--preset=")) name = out[i].substr(9);
   }
   if (name.empty()) return out;
-  std::string known;
-  for (const auto& [preset, flags] : about.presets) {
-    if (preset == name) {
-      std::istringstream words(flags);
-      out.insert(out.begin(), std::istream_iterator<std::string>(words), {});
-      return out;
-    }
-    known.append(known.empty() ? "" : " or ").append(preset);
-  }
-  usage("--preset: want {}, got {}", known.empty() ? "none, as there are no presets" : known, name);
+  if (about.presets.empty()) usage("--preset: want none, as {} has no presets, got {}", about.method, name);
+  or_usage([&] {
+    std::istringstream words(presets_of(about).at(name, "--preset"));
+    out.insert(out.begin(), std::istream_iterator<std::string>(words), {});
+  });
+  return out;
 }
 
 // Takes the device and refuses what does not go together or is not here.
@@ -172,15 +206,7 @@ void check_together(Options& options, const std::string& device) {
   if (options.fit.cuda_graph && options.fit.online_probe)
     usage("--cuda-graph: want no --online-probe, which reads every step");
   if (options.fit.out.empty()) usage("--out: want a folder");
-  const std::vector<std::string>& optimizers = models::optimizer_names();
-  if (std::find(optimizers.begin(), optimizers.end(), options.fit.optimizer) == optimizers.end())
-    usage("--optimizer: want {}, got {}", fmt::join(optimizers, ", "), options.fit.optimizer);
-  if (device == "cuda")
-    options.fit.device = Device::cuda();
-  else if (device == "cpu")
-    options.fit.device = Device::cpu();
-  else
-    usage("--device: want cpu or cuda, got {}", device);
+  options.fit.device = devices().at(device, "--device");
   if (options.fit.device.is_cuda() && !kHasCuda) usage("--device cuda: this build of fovea has no CUDA backend");
   if (options.fit.device.is_cuda() && cuda_devices() == 0) usage("--device cuda: this machine has no CUDA device");
   if (options.fit.cuda_graph && options.fit.device.is_cpu()) usage("--cuda-graph: want --device cuda");
@@ -188,16 +214,44 @@ void check_together(Options& options, const std::string& device) {
 
 std::vector<CLI::Option*> add_flags(CLI::App& app, const std::vector<Flag>& flags) {
   std::vector<CLI::Option*> out;
-  for (const Flag& flag : flags)
+  for (const Flag& flag : flags) {
+    const std::string help = flag.among ? flag.help + ": " + flag.among->str() : flag.help;
     out.push_back(std::visit(
         [&]<class T>(T* value) {
           if constexpr (std::is_same_v<T, bool>)
-            return app.add_flag(flag.name, *value, flag.help)->take_last();
+            return app.add_flag(flag.name, *value, help)->take_last();
           else
-            return app.add_option(flag.name, *value, flag.help)->capture_default_str()->take_last();
+            return app.add_option(flag.name, *value, help)->capture_default_str()->take_last();
         },
         flag.value));
+  }
   return out;
+}
+
+// What stands below the flags: what each name that they take means.
+std::string footer_of(const std::vector<Flag>& flags, const About& about) {
+  std::string out;
+  auto table = [&](const std::string& title, const ChoiceNames& names) {
+    out += fmt::format("{}{}:\n", out.empty() ? "" : "\n", title);
+    for (const ChoiceNames::Entry& entry : names.entries()) out += fmt::format("  {}: {}\n", entry.form, entry.help);
+  };
+  for (const Flag& flag : flags)
+    if (flag.among) table(flag.name, *flag.among);
+  if (!about.presets.empty()) table("Presets", presets_of(about));  // last: tests read to the end
+  return out;
+}
+
+// The flag that was meant where one on the command line is unknown, as a question; "" if none is like it.
+std::string did_you_mean(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back(name);
+  for (const std::string& word : app.remaining())
+    if (word.starts_with("--")) {
+      const std::string name = nearest_name(word.substr(2, word.find('=') - 2), names);
+      return name.empty() ? "" : "; did you mean --" + name + "?";
+    }
+  return "";
 }
 
 }  // namespace
@@ -210,24 +264,20 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   std::string device = options.fit.device.is_cpu() ? "cpu" : "cuda";
   std::vector<Flag> all = data_flags(options, device);
   std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
-  if (!about.presets.empty()) {
-    std::string names, footer = "Presets:";
-    for (const auto& [name, words] : about.presets) {
-      names.append(names.empty() ? "" : " or ").append(name);
-      footer.append("\n  ").append(name).append(": ").append(words);
-    }
-    training.push_back({"--preset", "settings by name: " + names + " (below)", &options.preset, 0, 0, false});
-    app.footer(footer + "\n");
-  }
+  if (!about.presets.empty())
+    training.push_back(
+        {"--preset", "a list of flags by name: " + presets_of(about).str(), &options.preset, 0, 0, false});
   all.insert(all.end(), training.begin(), training.end());
   all.insert(all.end(), flags.begin(), flags.end());
+  app.footer(footer_of(all, about));
   const std::vector<CLI::Option*> parsed = add_flags(app, all);
   std::string resume_folder;
   CLI::Option* resume = nullptr;
   if (about.trains)
-    resume = app.add_option("--resume", resume_folder, "continue the run in DIR (default: --out's)")
-                 ->expected(0, 1)
-                 ->type_name("[DIR]");
+    resume =
+        app.add_option("--resume", resume_folder, "continue the run in the folder DIR (without DIR: in that of --out)")
+            ->expected(0, 1)
+            ->type_name("[DIR]");
 
   std::vector<std::string> arguments = arguments_of(argc, argv, about);
   try {
@@ -236,6 +286,8 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   } catch (const CLI::Success& e) {  // --help and --version
     app.exit(e);
     return false;
+  } catch (const CLI::ExtrasError& e) {
+    throw UsageError(e.what() + did_you_mean(app));
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());
   }
@@ -244,7 +296,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
       if (all[i].name == flag.name) return parsed[i]->count() > 0;
     return false;
   };
-  for (const Flag& flag : all) check_range(flag);
+  for (const Flag& flag : all) check_value(flag);
   options.fit.resume = resume && resume->count() > 0;
   if (options.fit.resume) {
     if (!resume_folder.empty()) {
@@ -256,7 +308,7 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
     std::string folder = options.fit.out;
     adopt(folder, about.method, all, given);
     options.fit.out = folder;
-    for (const Flag& flag : all) check_range(flag);
+    for (const Flag& flag : all) check_value(flag);
   }
   if (about.trains && !options.fit.resume && app.get_option("--lr")->count() == 0)
     options.fit.lr *= float(options.fit.batch) / 256;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include <fovea/core/choices.h>
 #include <fovea/core/error.h>
 #include <fovea/models/training/fit.h>
 
@@ -36,8 +37,14 @@ struct Flag {
   std::variant<int*, int64_t*, float*, bool*, std::string*> value;
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  bool identity = true;  // as models::FitOptions::Setting
+  bool identity = true;                // as models::FitOptions::Setting
+  const ChoiceNames* among = nullptr;  // the only texts that are taken; the help lists them
 };
+
+// A flag that takes a name of a table: choice("--loss", "what is minimised", &loss, losses).
+inline Flag choice(std::string name, std::string help, std::string* value, const ChoiceNames& among) {
+  return {.name = std::move(name), .help = std::move(help), .value = value, .among = &among};
+}
 
 struct About {
   std::string method;  // "simclr": the program's name and summary.json's method

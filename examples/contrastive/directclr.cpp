@@ -26,10 +26,12 @@ int main(int argc, char** argv) {
                      {"lightly", "--channels 32 --temperature 0.5 --same-view-negatives"},
                      {"short", "--optimizer sgd --weight-decay 5e-4 --batch 128 --lr 0.24 --temperature 0.2"}}},
       .defaults = {.fit = {.lr = 0.3f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.1f}, .views = "byol"},
-      .flags = {{"--temperature", "of InfoNCE", &options.temperature, 1e-3, 100},
-                {"--channels", "that InfoNCE sees; 0: 360 of 2048", &options.channels, 0, 1 << 20},
-                {"--same-view-negatives", "NT-Xent, in which views of one side repel each other too",
-                 &options.same_view_negatives}}};
+      .flags = {
+          {"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
+          {"--channels", "number of the backbone's channels d that InfoNCE sees (0: 360 of 2048)", &options.channels, 0,
+           1 << 20},
+          {"--same-view-negatives", "NT-Xent in place of InfoNCE: other images in the same view are negatives too",
+           &options.same_view_negatives}}};
 
   return examples::train(argc, argv, program,
                          [&](examples::Setup& setup) { return models::DirectClr(setup.backbone(), options); });

@@ -25,18 +25,19 @@ int main(int argc, char** argv) {
                         "--loss softmax --temperature 0.3 --bank-momentum 0 --batch-norm --views simclr --strength 2 "
                         "--batch 128 --lr 0.01 --warmup 0.1 --weight-decay 5e-4"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true}, .views = "mocov1"},
-      .flags = {{"--loss", "nce, softmax or info-nce", &options.loss},
-                {"--temperature", "of the loss", &options.temperature, 1e-3, 100},
-                {"--negatives", "images drawn as noise each step; not for softmax", &options.negatives, 1, 1 << 24},
-                {"--bank-momentum", "share of an image's row that stays when it is seen", &options.bank_momentum, 0, 1},
-                {"--batch-norm", "after the head", &options.batch_norm}},
+      .flags = {examples::choice("--loss", "how an image is told apart from others", &options.loss,
+                                 models::instdisc_losses()),
+                {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
+                {"--negatives", "number of noise images K, drawn from the memory bank each step (unused by softmax)",
+                 &options.negatives, 1, 1 << 24},
+                {"--bank-momentum", "m of the memory bank: row of an image = m row + (1 - m) its new feature",
+                 &options.bank_momentum, 0, 1},
+                {"--batch-norm", "put a batch norm after the head, a Linear", &options.batch_norm}},
       .views = [](const examples::Options& run, int size) {
         return data::Views({examples::make_views(run, size)[0]});
       }};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
-    if (options.loss != "nce" && options.loss != "softmax" && options.loss != "info-nce")
-      throw examples::UsageError("--loss: want nce, softmax or info-nce, got " + options.loss);
     return models::InstDisc(setup.backbone(), setup.images(), options, setup.generator());
   });
 }

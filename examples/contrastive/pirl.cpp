@@ -26,12 +26,16 @@ int main(int argc, char** argv) {
                  "--loss info-nce --temperature 0.2 --bank-momentum 0 --batch-norm --strength 2 --batch 128 --lr 0.02 "
                  "--warmup 0.1 --weight-decay 5e-4"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f}},
-      .flags = {{"--loss", "nce or info-nce", &options.loss},
-                {"--temperature", "of the loss", &options.temperature, 1e-3, 100},
-                {"--negatives", "images drawn as noise each step", &options.negatives, 1, 1 << 24},
-                {"--jigsaw-weight", "share of the jigsaws' loss", &options.jigsaw_weight, 0, 1},
-                {"--bank-momentum", "share of an image's row that stays when it is seen", &options.bank_momentum, 0, 1},
-                {"--batch-norm", "after each head", &options.batch_norm}},
+      .flags = {examples::choice("--loss", "how an image is told apart from others", &options.loss,
+                                 models::pirl_losses()),
+                {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
+                {"--negatives", "number of noise images K, drawn from the memory bank each step", &options.negatives, 1,
+                 1 << 24},
+                {"--jigsaw-weight", "lambda: loss = (1 - lambda) the images' loss + lambda the jigsaws' loss",
+                 &options.jigsaw_weight, 0, 1},
+                {"--bank-momentum", "m of the memory bank: row of an image = m row + (1 - m) its new feature",
+                 &options.bank_momentum, 0, 1},
+                {"--batch-norm", "put a batch norm after each head, a Linear", &options.batch_norm}},
       .views = [](const examples::Options& run, int size) {
         if (run.views != examples::Options().views)
           throw examples::UsageError("--views: PIRL has views of its own, an image and its jigsaw; got " + run.views);
@@ -39,8 +43,6 @@ int main(int argc, char** argv) {
       }};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
-    if (options.loss != "nce" && options.loss != "info-nce")
-      throw examples::UsageError("--loss: want nce or info-nce, got " + options.loss);
     return models::Pirl(setup.backbone(), setup.images(), options, setup.generator());
   });
 }

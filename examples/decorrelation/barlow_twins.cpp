@@ -25,9 +25,10 @@ int main(int argc, char** argv) {
                  "--warmup 0"},
                 {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1 --lambda 0.05"}}},
       .defaults = {.fit = {.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f}, .views = "byol"},
-      .flags = {
-          {"--lambda", "weight of the correlations between different dimensions", &options.lambda, 0, 1},
-          {"--projection", "units of the projector's layers; 0: four times the features", &options.width, 0, 1 << 20}}};
+      .flags = {{"--lambda", "lambda, weight of the off-diagonal elements of the cross-correlation matrix",
+                 &options.lambda, 0, 1},
+                {"--projection", "units D of the projector's layers (0: four times the backbone's features)",
+                 &options.width, 0, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::BarlowTwins(setup.backbone(), options, setup.generator());

@@ -28,9 +28,13 @@ int main(int argc, char** argv) {
                        {"short", "--views simclr --batch 128 --lr 4e-3 --weight-decay 5e-4 --warmup 0.1"}}},
       .defaults = {.fit = {.lr = 5e-4f, .optimizer = "adamw", .weight_decay = 5e-4f, .warmup = 0.01f},
                    .views = "lejepa"},
-      .flags = {{"--lambda", "weight of SIGReg; the agreement of views has the rest", &options.lambda, 0, 1},
-                {"--slices", "random directions of SIGReg, new ones each step", &options.slices, 1, 1 << 20},
-                {"--out-features", "of the projector", &options.out, 1, 1 << 20}}};
+      .flags = {
+          {"--lambda",
+           "lambda: loss = lambda SIGReg + (1 - lambda) squared distance of views to the mean of global views",
+           &options.lambda, 0, 1},
+          {"--slices", "random directions that SIGReg projects embeddings onto, new ones each step", &options.slices, 1,
+           1 << 20},
+          {"--out-features", "dimensions D of the embeddings, the projector's outputs", &options.out, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::LeJepa(setup.backbone(), options, setup.generator());

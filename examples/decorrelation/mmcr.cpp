@@ -26,10 +26,12 @@ int main(int argc, char** argv) {
                             {"short", "--batch 128 --lr 0.003"}}},
       .defaults = {.fit = {.lr = 1e-3f, .optimizer = "adam", .weight_decay = 1e-6f}},
       .flags = {{"--hidden", "units of the projector's hidden layer", &options.hidden, 1, 1 << 20},
-                {"--embedding", "units of its last layer", &options.out, 1, 1 << 20},
-                {"--view-count", "views of an image", &count, 2, 1000},
-                {"--lambda", "weight of the term that makes each image's views compact", &options.lambda, 0, 1000},
-                {"--teacher-momentum", "share of a momentum network that stays each step; 0: no such network",
+                {"--embedding", "dimensions D of the embeddings, the projector's outputs", &options.out, 1, 1 << 20},
+                {"--view-count", "number of views V of each image", &count, 2, 1000},
+                {"--lambda", "lambda, weight of the nuclear norms of each image's views: makes them compact",
+                 &options.lambda, 0, 1000},
+                {"--teacher-momentum",
+                 "m of a momentum network: network' = m network' + (1 - m) network (0: no such network)",
                  &options.momentum, 0, 1}},
       .views = [&](const examples::Options& run, int size) { return examples::make_views(run, size).cycle(count); }};
 

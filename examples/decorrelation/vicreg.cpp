@@ -24,11 +24,14 @@ int main(int argc, char** argv) {
                         "--decay-all --warmup 0.05"},
                        {"short", "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1"}}},
       .defaults = {.fit = {.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f}, .views = "byol"},
-      .flags = {
-          {"--invariance", "weight of the distance between two views", &options.invariance, 0, 1e6},
-          {"--variance", "weight of the dimensions' lack of variance", &options.variance, 0, 1e6},
-          {"--covariance", "weight of the covariances", &options.covariance, 0, 1e6},
-          {"--projection", "units of the projector's layers; 0: four times the features", &options.width, 0, 1 << 20}}};
+      .flags = {{"--invariance", "weight w_i of the invariance, the squared distance of two views", &options.invariance,
+                 0, 1e6},
+                {"--variance", "weight w_v of the variance, max(0, 1 - standard deviation) of each dimension",
+                 &options.variance, 0, 1e6},
+                {"--covariance", "weight w_c of the covariance, the squared covariances of different dimensions",
+                 &options.covariance, 0, 1e6},
+                {"--projection", "units D of the projector's layers (0: four times the backbone's features)",
+                 &options.width, 0, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::VicReg(setup.backbone(), options, setup.generator());

@@ -26,10 +26,11 @@ int main(int argc, char** argv) {
                              "--views simclr --strength 2 --batch 64 --lr 0.1 --warmup 0.1 --weight-decay 5e-4 "
                              "--teacher-momentum 0.95 --decay-all --hidden 1024"}}},
       .defaults = {.views = "byol"},
-      .flags = {
-          {"--teacher-momentum", "share of the teacher that stays each step, at the start", &options.momentum, 0, 1},
-          {"--final-momentum", "the same at the end, reached along half a cosine", &options.final_momentum, 0, 1},
-          {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
+      .flags = {{"--teacher-momentum", "m of the target network at the start: target = m target + (1 - m) online",
+                 &options.momentum, 0, 1},
+                {"--final-momentum", "m of the target network at the end, reached along half a cosine",
+                 &options.final_momentum, 0, 1},
+                {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Byol(setup.backbone(), options, setup.generator());

@@ -28,15 +28,22 @@ int main(int argc, char** argv) {
                              "--teacher-momentum 0.99 --frozen-last-layer 0"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f}, .views = "dino"},
       .flags = {
-          {"--teacher-momentum", "share of the teacher that stays each step, at the start", &options.momentum, 0, 1},
-          {"--final-momentum", "the same at the end, reached along half a cosine", &options.final_momentum, 0, 1},
-          {"--teacher-temperature", "of the teacher's outputs, at the start", &options.teacher_temperature, 1e-3, 100},
-          {"--final-temperature", "the same after --temperature-epochs", &options.final_temperature, 1e-3, 100},
-          {"--temperature-epochs", "epochs over which the teacher's temperature changes", &options.temperature_epochs,
-           1, 1e6},
-          {"--centre-momentum", "share of the centre that stays each step", &options.centre_momentum, 0, 1},
-          {"--outputs", "dimensions of the distributions that are matched", &options.outputs, 2, 1 << 20},
-          {"--frozen-last-layer", "epochs for which the last layer stays as it is", &options.frozen_epochs, 0, 1e6}}};
+          {"--teacher-momentum", "m of the teacher at the start: teacher = m teacher + (1 - m) student",
+           &options.momentum, 0, 1},
+          {"--final-momentum", "m of the teacher at the end, reached along half a cosine", &options.final_momentum, 0,
+           1},
+          {"--teacher-temperature", "temperature t' of the teacher's softmax at the start",
+           &options.teacher_temperature, 1e-3, 100},
+          {"--final-temperature", "temperature t' of the teacher's softmax from the end of --temperature-epochs on",
+           &options.final_temperature, 1e-3, 100},
+          {"--temperature-epochs", "epochs over which the teacher's temperature t' changes, in a straight line",
+           &options.temperature_epochs, 1, 1e6},
+          {"--centre-momentum", "m of the centre c: c = m c + (1 - m) mean of the teacher's outputs",
+           &options.centre_momentum, 0, 1},
+          {"--outputs", "number of outputs K, the classes of the distributions that student and teacher give",
+           &options.outputs, 2, 1 << 20},
+          {"--frozen-last-layer", "epochs at the start in which the student's last layer gets no gradient",
+           &options.frozen_epochs, 0, 1e6}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Dino(setup.backbone(), options, setup.generator());

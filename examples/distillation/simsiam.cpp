@@ -23,9 +23,10 @@ int main(int argc, char** argv) {
                             {"short",
                              "--strength 2 --batch 64 --lr 0.2 --decay-all --weight-decay 5e-4 --projection 1024"}}},
       .defaults = {.fit = {.lr = 0.05f, .weight_decay = 1e-4f}, .views = "simsiam"},
-      .flags = {{"--no-stop-gradient", "let the gradient into the targets too, which makes the method collapse",
+      .flags = {{"--no-stop-gradient",
+                 "leave the stop-gradient out: gradients reach the targets too, and the method collapses",
                  &options.gradient_into_targets},
-                {"--projection", "units of the projector's layers; the predictor's bottleneck has a quarter",
+                {"--projection", "units D of the projector's layers; the predictor's hidden layer has D / 4",
                  &options.out, 4, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {

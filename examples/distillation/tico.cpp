@@ -26,11 +26,14 @@ int main(int argc, char** argv) {
                       "--views simclr --strength 2 --batch 64 --lr 0.1 --warmup 0.05 --rho 20 --teacher-momentum 0.9 "
                       "--hidden 1024"}}},
       .defaults = {.fit = {.lr = 0.3f, .weight_decay = 1e-4f}, .views = "byol"},
-      .flags = {{"--rho", "weight of the penalty", &options.rho, 0, 1e6},
-                {"--beta", "share of the running matrix that stays each step", &options.beta, 0, 1},
-                {"--teacher-momentum", "share of the teacher that stays each step, at the start; rises to 1",
-                 &options.momentum, 0, 1},
-                {"--hidden", "units of the projector's hidden layer", &options.hidden, 1, 1 << 20}}};
+      .flags = {
+          {"--rho", "weight rho of the covariance contrast", &options.rho, 0, 1e6},
+          {"--beta", "beta of the embeddings' second moments: C = beta C + (1 - beta) those of the batch",
+           &options.beta, 0, 1},
+          {"--teacher-momentum",
+           "m of the target network at the start, rising to 1 along half a cosine: target = m target + (1 - m) online",
+           &options.momentum, 0, 1},
+          {"--hidden", "units of the projector's hidden layer", &options.hidden, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Tico(setup.backbone(), options, setup.generator());

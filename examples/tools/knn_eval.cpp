@@ -25,9 +25,10 @@ int main(int argc, char** argv) {
   std::string weights = "runs/last/backbone.safetensors";
   int k = 200;
   float temperature = 0.1f;
-  const std::vector<examples::Flag> flags = {{"--weights", "safetensors file of the backbone", &weights},
-                                             {"--k", "neighbours that vote", &k, 1, 1e6},
-                                             {"--temperature", "of the votes' weights", &temperature, 1e-3, 100}};
+  const std::vector<examples::Flag> flags = {
+      {"--weights", "safetensors file with the backbone's weights", &weights},
+      {"--k", "number of neighbours k that vote", &k, 1, 1e6},
+      {"--temperature", "temperature t of a vote's weight exp(cosine / t)", &temperature, 1e-3, 100}};
 
   return examples::run(argc, argv, about, {}, flags, [&](const examples::Options& options) {
     data::Split split = examples::open_data(options);

@@ -58,6 +58,52 @@ struct Backward {
   static constexpr size_t kShared = 2 * kOwnBytes + 4 * kTileBytes + 4 * kCols * sizeof(float);
 };
 
+// lse / log 2 and delta of the warp's own queries, from `own` on.
+template <int kTiles>
+__device__ void load_statistics(const float* lse, const float* delta, int own, int tokens, float (&own_lse)[kTiles][2],
+                                float (&own_delta)[kTiles][2]) {
+  const int lane = threadIdx.x % kWarp;
+#pragma unroll
+  for (int m = 0; m < kTiles; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int i = own + 16 * m + 8 * half + lane / 4;
+      own_lse[m][half] = i < tokens ? lse[i] * kLog2E : 0;
+      own_delta[m][half] = i < tokens ? delta[i] : 0;
+    }
+}
+
+// s = 2^(s - lse / log 2). The queries' lse is `own`, or with kKeys, not divided, `streamed`: one a column of s.
+template <bool kKeys, int kTiles, int kGroups>
+__device__ void to_probabilities(float (&s)[kTiles][kGroups][4], const float* streamed, const float (&own)[kTiles][2]) {
+  const int t = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < kGroups; ++n) {
+    const float2 at = kKeys ? *reinterpret_cast<const float2*>(streamed + 8 * n + 2 * t) : float2{};
+#pragma unroll
+    for (int m = 0; m < kTiles; ++m)
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        s[m][n][k] = exp2_of(s[m][n][k] - (kKeys ? (k % 2 ? at.y : at.x) * kLog2E : own[m][k / 2]));
+  }
+}
+
+// ds = p (dp - delta) for p in s and dp in ds, delta in `own` or, with kKeys, in `streamed`.
+template <bool kKeys, int kTiles, int kGroups>
+__device__ void to_slopes(float (&ds)[kTiles][kGroups][4], const float (&s)[kTiles][kGroups][4], const float* streamed,
+                          const float (&own)[kTiles][2]) {
+  const int t = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < kGroups; ++n) {
+    const float2 at = kKeys ? *reinterpret_cast<const float2*>(streamed + 8 * n + 2 * t) : float2{};
+#pragma unroll
+    for (int m = 0; m < kTiles; ++m)
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        ds[m][n][k] = s[m][n][k] * (ds[m][n][k] - (kKeys ? (k % 2 ? at.y : at.x) : own[m][k / 2]));
+  }
+}
+
 template <class T, int D, bool kKeys, bool kDrop>
 __global__ void __launch_bounds__(kThreads, 2)
     gradient_kernel(const __grid_constant__ Problem p, const T* qkv, const float* lse, const float* delta, const T* dy,
@@ -94,19 +140,11 @@ __global__ void __launch_bounds__(kThreads, 2)
   load_rows<B::kRows>(p, kKeys ? values : slopes, first, own1);
   load(begin);
 
-  const int lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4, row = threadIdx.x / kWarp * B::kWarpRows;
-  const int own = first + row;
+  const int row = threadIdx.x / kWarp * B::kWarpRows, own = first + row;
   const uint8_t* mask = p.keys(head);
   const float scale = float(p.s.scale * double(kLog2E));
-  float own_lse[kTiles][2], own_delta[kTiles][2];
-#pragma unroll
-  for (int m = 0; m < kTiles; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int i = own + 16 * m + 8 * half + g;
-      own_lse[m][half] = !kKeys && i < tokens ? lse[i] * kLog2E : 0;
-      own_delta[m][half] = !kKeys && i < tokens ? delta[i] : 0;
-    }
+  float own_lse[kTiles][2] = {}, own_delta[kTiles][2] = {};  // with kKeys the ones of the queries stream
+  if constexpr (!kKeys) load_statistics(lse, delta, own, tokens, own_lse, own_delta);
   float acc0[kTiles][D / 8][4] = {}, acc1[kKeys ? kTiles : 1][D / 8][4] = {};
 
   for (int step = begin; step < end; ++step) {
@@ -120,26 +158,10 @@ __global__ void __launch_bounds__(kThreads, 2)
     float s[kTiles][kCols / 8][4], ds[kTiles][kCols / 8][4];
     own_times_streamed(s, own0, row, streamed(step, 0));
     scale_and_mask<kKeys>(p, mask, own, col, scale, s);
-#pragma unroll
-    for (int n = 0; n < kCols / 8; ++n) {
-      const float2 at = kKeys ? *reinterpret_cast<const float2*>(statistic(step, 0) + 8 * n + 2 * t) : float2{};
-#pragma unroll
-      for (int m = 0; m < kTiles; ++m)
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          s[m][n][k] = exp2_of(s[m][n][k] - (kKeys ? (k % 2 ? at.y : at.x) * kLog2E : own_lse[m][k / 2]));
-    }
+    to_probabilities<kKeys>(s, statistic(step, 0), own_lse);
     own_times_streamed(ds, own1, row, streamed(step, 1));
     if constexpr (kDrop) drop<kKeys>(p.s, head, own, col, ds);
-#pragma unroll
-    for (int n = 0; n < kCols / 8; ++n) {
-      const float2 at = kKeys ? *reinterpret_cast<const float2*>(statistic(step, 1) + 8 * n + 2 * t) : float2{};
-#pragma unroll
-      for (int m = 0; m < kTiles; ++m)
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          ds[m][n][k] = s[m][n][k] * (ds[m][n][k] - (kKeys ? (k % 2 ? at.y : at.x) : own_delta[m][k / 2]));
-    }
+    to_slopes<kKeys>(ds, s, statistic(step, 1), own_delta);
     if constexpr (kKeys) {
       if constexpr (kDrop) drop<kKeys>(p.s, head, own, col, s);
       add_weighted(acc1, s, streamed(step, 1));

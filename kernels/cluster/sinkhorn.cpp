@@ -37,7 +37,8 @@ void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, const T* queued, T* 
   // v of a row makes up for its largest score being taken off; here relative to the largest of its block.
 #pragma omp parallel for schedule(static) if (parallel)
   for (int64_t block = 0; block < blocks; ++block) {
-    const auto [first, last] = rows_of(block);
+    const auto rows = rows_of(block);
+    const int64_t first = rows.first, last = rows.second;
     Acc tops[kBlock] = {};
     Acc* sums = parts + block * prototypes;
     std::fill(sums, sums + prototypes, Acc(0));
@@ -69,7 +70,8 @@ void sinkhorn(Cpu&, const Sinkhorn& shape, const T* scores, const T* queued, T* 
     if (i + 1 == shape.iterations) break;
 #pragma omp parallel for schedule(static) if (parallel)
     for (int64_t block = 0; block < blocks; ++block) {
-      const auto [first, last] = rows_of(block);
+      const auto rows = rows_of(block);
+      const int64_t first = rows.first, last = rows.second;
       Acc* sums = parts + block * prototypes;
       std::fill(sums, sums + prototypes, Acc(0));
       with_isa([&]<Isa I>() {

@@ -138,10 +138,75 @@ struct RowNumbers {
   float *sums, *norm;
 };
 
+// v += B A over `ranks` ranks: b the rows of scale B one after the other, a the lane's columns of A, `width` apart.
+template <int kRows, int N>
+__device__ void add_product(float (&v)[kRows][N], const float* b, const float* a, int ranks, int width) {
+  constexpr int kStep = 16 / kRows;  // ranks whose B is loaded at once
+  for (int j = 0; j < ranks; j += kStep) {
+    Pack<float, kStep> coefficients[kRows];
+#pragma unroll
+    for (int i = 0; i < kRows; ++i) coefficients[i] = load_pack<kStep>(b + i * ranks + j);
+#pragma unroll
+    for (int q = 0; q < kStep; ++q) {
+#pragma unroll
+      for (int part = 0; part < N / 4; ++part) {
+        const Pack<float, 4> columns_of_a = load_pack<4>(a + (j + q) * width + part * kWarp * 4);
+#pragma unroll
+        for (int i = 0; i < kRows; ++i) {
+#pragma unroll
+          for (int k = 0; k < 4; ++k) v[i][part * 4 + k] += coefficients[i][q] * columns_of_a[k];
+        }
+      }
+    }
+  }
+}
+
+// The sum of squares of row threadIdx.x over the block's columns, for the threads that have a row. All threads call it.
+template <int kRows, int N>
+__device__ float sum_of_squares(const float (&v)[kRows][N], Layout layout, float* squares) {
+  float sums[kRows];
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    sums[i] = 0;
+#pragma unroll
+    for (int k = 0; k < N; ++k) sums[i] += v[i][k] * v[i][k];
+  }
+  const int lane = threadIdx.x % kWarp;
+  const float sum = warp_sums(sums);
+  if (lane % (kWarp / kRows) == 0)
+    squares[(layout.below() * kRows + lane / (kWarp / kRows)) * layout.across + layout.side()] = sum;
+  block_barrier();
+  float total = 0;
+  if (int(threadIdx.x) < layout.down() * kRows)
+    for (int i = 0; i < layout.across; ++i) total += squares[threadIdx.x * layout.across + i];
+  return total;
+}
+
+// norm of the block's rows and their factors after / norm. A row's blocks send each other their sums of squares, `sum`
+// of row threadIdx.x, into `parts` [block][row].
+__device__ void norms_and_factors(const Shape& s, const RowNumbers& numbers, int64_t first, int rows, float sum,
+                                  float* parts, float* factors) {
+  const unsigned slabs = gridDim.x;
+  const int64_t row = first + threadIdx.x;
+  const bool own = int(threadIdx.x) < rows;
+  if (own && slabs == 1) parts[threadIdx.x] = sum;
+  if (own && slabs > 1)
+    for (unsigned block = 0; block < slabs; ++block) cluster_store(parts + blockIdx.x * rows + threadIdx.x, block, sum);
+  if (slabs > 1) cluster_barrier();
+  if (own) {
+    float total = 0;
+    for (unsigned i = 0; i < slabs; ++i) total += parts[i * rows + threadIdx.x];
+    const float norm = sqrtf(total);
+    factors[threadIdx.x] = row < s.rows ? numbers.after[row] / norm : 0;
+    if (row < s.rows && blockIdx.x == 0) numbers.norm[row] = norm;
+  }
+  block_barrier();
+}
+
 template <class T, bool Packs, Rows R>
 __global__ void __launch_bounds__(kMergeThreads)
     merge_kernel(Shape s, Layout layout, const float* a, const float* b, RowNumbers numbers, const T* from, T* to) {
-  constexpr int N = kPack<T>, kRows = kTileRows<T>, kStep = 16 / kRows;  // ranks whose B is loaded at once
+  constexpr int N = kPack<T>, kRows = kTileRows<T>;
   extern __shared__ float4 memory[];
   const int ranks = layout.ranks, width = layout.across * kWarp * N, rows_at_once = layout.down() * kRows;
   float* slab = reinterpret_cast<float*>(memory);
@@ -149,9 +214,8 @@ __global__ void __launch_bounds__(kMergeThreads)
   float* squares = columns + 2 * rows_at_once * ranks;    // [down * kRows][across]
   float* parts = squares + rows_at_once * layout.across;  // [2][blocks of the row][down * kRows]
   float* factors = parts + 2 * kMaxCluster * rows_at_once;
-  const unsigned slabs = gridDim.x, place = blockIdx.x;
   const int lane = threadIdx.x % kWarp, below = layout.below();
-  const int64_t first_col = int64_t(place) * width, col = first_col + (layout.side() * kWarp + lane) * N;
+  const int64_t first_col = int64_t(blockIdx.x) * width, col = first_col + (layout.side() * kWarp + lane) * N;
   const float* own = slab + layout.side() * kWarp * N + lane * 4;
   const bool all_ranks = ranks >= s.rank;
   if (all_ranks) load_slab<N>(s, a, 0, ranks, first_col, layout.across, slab);
@@ -186,73 +250,29 @@ __global__ void __launch_bounds__(kMergeThreads)
         tile[i] = row < s.rows && rank < s.rank ? s.scale * b[row * s.rank + rank] : 0;
       }
       block_barrier();
-      for (int j = 0; j < ranks; j += kStep) {
-        Pack<float, kStep> coefficients[kRows];
-#pragma unroll
-        for (int i = 0; i < kRows; ++i) coefficients[i] = load_pack<kStep>(tile + (below * kRows + i) * ranks + j);
-#pragma unroll
-        for (int q = 0; q < kStep; ++q) {
-#pragma unroll
-          for (int part = 0; part < N / 4; ++part) {
-            const Pack<float, 4> columns_of_a = load_pack<4>(own + (j + q) * width + part * kWarp * 4);
-#pragma unroll
-            for (int i = 0; i < kRows; ++i) {
-#pragma unroll
-              for (int k = 0; k < 4; ++k) v[i][part * 4 + k] += coefficients[i][q] * columns_of_a[k];
-            }
-          }
-        }
-      }
+      add_product(v, tile + below * kRows * ranks, own, ranks, width);
     }
-    if constexpr (R != Rows::scaled) {
-      float sums[kRows];
+    if constexpr (R == Rows::squares) {
+      const float sum = sum_of_squares(v, layout, squares);
+      if (int(threadIdx.x) < rows_at_once && first + threadIdx.x < s.rows)
+        numbers.sums[blockIdx.x * s.rows + first + threadIdx.x] = sum;
+    } else {
+      if constexpr (R == Rows::normalized)
+        norms_and_factors(s, numbers, first, rows_at_once, sum_of_squares(v, layout, squares),
+                          parts + turn * kMaxCluster * rows_at_once, factors);
 #pragma unroll
       for (int i = 0; i < kRows; ++i) {
-        sums[i] = 0;
+        const int64_t row = first + below * kRows + i;
+        float after = 1;
+        if constexpr (R == Rows::normalized)
+          after = factors[below * kRows + i];
+        else if (numbers.after && row < s.rows)
+          after = numbers.after[row];
+        Pack<T, N> out;
 #pragma unroll
-        for (int k = 0; k < N; ++k) sums[i] += v[i][k] * v[i][k];
+        for (int k = 0; k < N; ++k) out[k] = from_float<T>(v[i][k] * after);
+        store_row<Packs, N>(s, to, row, col, out);
       }
-      const float sum = warp_sums(sums);
-      if (lane % (kWarp / kRows) == 0)
-        squares[(below * kRows + lane / (kWarp / kRows)) * layout.across + layout.side()] = sum;
-      block_barrier();
-      if (int(threadIdx.x) < rows_at_once) {
-        const int64_t row = first + threadIdx.x;
-        float total = 0;
-        for (int i = 0; i < layout.across; ++i) total += squares[threadIdx.x * layout.across + i];
-        if constexpr (R == Rows::squares) {
-          if (row < s.rows) numbers.sums[place * s.rows + row] = total;
-        } else if (slabs == 1) {
-          parts[turn * kMaxCluster * rows_at_once + threadIdx.x] = total;
-        } else {
-          for (unsigned block = 0; block < slabs; ++block)
-            cluster_store(parts + (turn * kMaxCluster + int(place)) * rows_at_once + threadIdx.x, block, total);
-        }
-      }
-      if constexpr (R == Rows::squares) continue;
-      if (slabs > 1) cluster_barrier();
-      if (int(threadIdx.x) < rows_at_once) {
-        const int64_t row = first + threadIdx.x;
-        float total = 0;
-        for (unsigned i = 0; i < slabs; ++i) total += parts[(turn * kMaxCluster + int(i)) * rows_at_once + threadIdx.x];
-        const float norm = sqrtf(total);
-        factors[threadIdx.x] = row < s.rows ? numbers.after[row] / norm : 0;
-        if (row < s.rows && place == 0) numbers.norm[row] = norm;
-      }
-      block_barrier();
-    }
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      const int64_t row = first + below * kRows + i;
-      float after = 1;
-      if constexpr (R == Rows::normalized)
-        after = factors[below * kRows + i];
-      else if (numbers.after && row < s.rows)
-        after = numbers.after[row];
-      Pack<T, N> out;
-#pragma unroll
-      for (int k = 0; k < N; ++k) out[k] = from_float<T>(v[i][k] * after);
-      store_row<Packs, N>(s, to, row, col, out);
     }
   }
 }
@@ -277,6 +297,52 @@ struct Partials {
   float *products, *dots, *columns;
 };
 
+// What kHalf rows of g, four columns a lane, have to do with a slab of A and B: their products with the rows of A,
+// `width` apart, that of row lane / kRanks and rank lane % kRanks, and sums += B^T g.
+template <int kHalf, int kWidth, class T>
+__device__ float products_with(const Pack<T, 4>* g, const float* a, const float (*b)[kRanks],
+                               float (&sums)[kRanks][4]) {
+  float products[kWarp];
+#pragma unroll
+  for (int j = 0; j < kRanks; ++j) {
+    const Pack<float, 4> columns_of_a = load_pack<4>(a + j * kWidth);
+#pragma unroll
+    for (int i = 0; i < kHalf; ++i) {
+      const float coefficient = b[i][j];
+      float product = 0;
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        const float value = to_float(g[i][k]);
+        product += value * columns_of_a[k];
+        sums[j][k] += coefficient * value;
+      }
+      products[i * kRanks + j] = product;
+    }
+  }
+  return warp_sums(products);
+}
+
+// Adds up the sums of two warps below each other and writes them to `out` [rank, cols]. The lower one hands over its
+// own in the slab's memory, the lane's columns at `own`. All threads call it.
+template <bool Packs, int kWidth>
+__device__ void store_columns(const Shape& s, const float (&sums)[kRanks][4], bool lower, float* own,
+                              int64_t first_rank, int64_t col, float* out) {
+  block_barrier();
+#pragma unroll
+  for (int j = 0; j < kRanks; ++j)
+    if (lower) store_pack(own + j * kWidth, Pack<float, 4>{sums[j][0], sums[j][1], sums[j][2], sums[j][3]});
+  block_barrier();
+  if (lower) return;
+#pragma unroll
+  for (int j = 0; j < kRanks; ++j) {
+    if (first_rank + j >= s.rank) break;
+    Pack<float, 4> total = load_pack<4>(own + j * kWidth);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) total[k] += sums[j][k];
+    store_row<Packs, 4>({kRanks, s.cols, 0, 0}, out + first_rank * s.cols, j, col, total);
+  }
+}
+
 // Blocks (slab, split of the rows, 16 of the ranks). Each warp takes kGradientRows rows at a time, four columns a lane.
 template <class T, bool Packs, bool Dots>
 __global__ void __launch_bounds__(kThreads, 1)
@@ -291,7 +357,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const int lane = threadIdx.x % kWarp, side = threadIdx.x / kWarp % kAcross, below = threadIdx.x / kWarp / kAcross;
   const int64_t first_rank = int64_t(blockIdx.z) * kRanks;
   const int64_t first_col = int64_t(blockIdx.x) * kWidth, col = first_col + (side * kWarp + lane) * N;
-  const float* own = slab + side * kWarp * N + lane * 4;
+  float* own = slab + side * kWarp * N + lane * 4;
   load_slab<N>(s, a, first_rank, kRanks, first_col, kAcross, slab);
   const bool with_dots = Dots && blockIdx.z == 0;
 
@@ -315,24 +381,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     block_barrier();
 #pragma unroll
     for (int half = 0; half < kGradientRows; half += kHalf) {
-      float row_products[kWarp];
-#pragma unroll
-      for (int j = 0; j < kRanks; ++j) {
-        const Pack<float, 4> columns_of_a = load_pack<4>(own + j * kWidth);
-#pragma unroll
-        for (int i = 0; i < kHalf; ++i) {
-          const float coefficient = columns[turn][below * kGradientRows + half + i][j];
-          float product = 0;
-#pragma unroll
-          for (int k = 0; k < N; ++k) {
-            const float value = to_float(tile[half + i][k]);
-            product += value * columns_of_a[k];
-            sums[j][k] += coefficient * value;
-          }
-          row_products[i * kRanks + j] = product;
-        }
-      }
-      products[turn][below * kGradientRows + half + lane / kRanks][side][lane % kRanks] = warp_sums(row_products);
+      const int row = below * kGradientRows + half;
+      const float product = products_with<kHalf, kWidth>(tile + half, own, columns[turn] + row, sums);
+      products[turn][row + lane / kRanks][side][lane % kRanks] = product;
     }
     if (with_dots) {
       float of_rows[kGradientRows];
@@ -361,25 +412,8 @@ __global__ void __launch_bounds__(kThreads, 1)
       }
     }
   }
-  // The warps of a column below each other; the slab's memory is free after the barrier.
-  block_barrier();
-#pragma unroll
-  for (int j = 0; j < kRanks; ++j)
-    if (below > 0)
-      store_pack(slab + j * kWidth + side * kWarp * N + lane * 4,
-                 Pack<float, 4>{sums[j][0], sums[j][1], sums[j][2], sums[j][3]});
-  block_barrier();
-  if (below > 0) return;
   static_assert(kDown == 2);
-#pragma unroll
-  for (int j = 0; j < kRanks; ++j) {
-    if (first_rank + j >= s.rank) break;
-    Pack<float, N> total = load_pack<N>(own + j * kWidth);
-#pragma unroll
-    for (int k = 0; k < N; ++k) total[k] += sums[j][k];
-    store_row<Packs, N>({kRanks, s.cols, 0, 0}, out.columns + (blockIdx.y * s.rank + first_rank) * s.cols, j, col,
-                        total);
-  }
+  store_columns<Packs, kWidth>(s, sums, below > 0, own, first_rank, col, out.columns + blockIdx.y * s.rank * s.cols);
 }
 
 // A warp for each row: db = scale f g A^T and dmagnitude = (g . W + scale B . g A^T) / norm.

@@ -8,7 +8,7 @@ namespace fovea::kernels {
 template <class T>
 void match_nearest(Cpu&, const Match& shape, const T* a, const T* b, int64_t* a_places, int64_t* b_places) {
   using Acc = accumulator_t<T>;
-  const auto [images, from, to, dim, count] = shape;
+  const int64_t images = shape.images, from = shape.from, to = shape.to, dim = shape.dim, count = shape.count;
   Scratch scratch;
   Acc* distances = scratch.take<Acc>(size_t(images * from));
   int64_t* places = scratch.take<int64_t>(size_t(images * from));

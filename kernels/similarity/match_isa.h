@@ -23,7 +23,8 @@ FOVEA_HD inline bool is_among(const T* distance, int64_t places, int64_t i, int6
 }
 
 FOVEA_HD inline void cell_centre(const float* affine, int64_t height, int64_t width, int64_t cell, float* centre) {
-  const float u = (float(cell % width) + 0.5f) / float(width), v = (float(cell / width) + 0.5f) / float(height);
+  const int64_t row = cell / width, col = cell % width;
+  const float u = (float(col) + 0.5f) / float(width), v = (float(row) + 0.5f) / float(height);
   centre[0] = affine[0] * u + affine[1] * v + affine[2];
   centre[1] = affine[3] * u + affine[4] * v + affine[5];
 }

@@ -6,10 +6,10 @@
 namespace fovea::losses {
 
 struct SmogOptions {
-  int64_t groups = 300;      // G
+  int64_t groups = 300;      // G, number of groups
   int64_t features = 128;    // D, of the embeddings
-  double beta = 0.99;        // share of a group's feature that stays each step
-  double temperature = 0.1;  // above 0
+  double beta = 0.99;        // of the groups: G_k = beta G_k + (1 - beta) mean of the rows nearest to it
+  double temperature = 0.1;  // of the softmax over the groups, above 0
 };
 
 // Synchronous momentum grouping (Pang et al., 2022, arXiv:2207.06167): contrast with groups of images whose features

@@ -25,7 +25,8 @@ Tensor swav(const Tensor& scores, int64_t views, const Tensor& queued, const Swa
     const Tensor earlier = queued.defined() ? queued.to(fine.dtype()) : queued;
     for (int64_t t = 0; t < options.codes; ++t) {
       const Tensor waits = earlier.defined() ? earlier.slice(t * waiting, (t + 1) * waiting) : earlier;
-      codes.push_back(sinkhorn(fine.slice(t * n, (t + 1) * n), options.epsilon, options.iterations, waits));
+      codes.push_back(sinkhorn(fine.slice(t * n, (t + 1) * n),
+                               {.epsilon = options.epsilon, .iterations = options.iterations}, waits));
     }
   }
   return cross_view(fine / options.temperature, concat(codes), views);

@@ -5,10 +5,10 @@
 namespace fovea::losses {
 
 struct SwavOptions {
-  double temperature = 0.1;  // of the predictions
-  double epsilon = 0.05;     // of the codes: smaller is harder
+  double temperature = 0.1;  // of the predictions softmax(s / temperature)
+  double epsilon = 0.05;     // of the codes, Sinkhorn-Knopp of exp(s / epsilon): the smaller, the closer to one-hot
   int iterations = 3;        // of Sinkhorn-Knopp
-  int64_t codes = 2;         // the first so many views give codes: the global crops
+  int64_t codes = 2;         // number of views that give codes, the first ones: the global crops
 };
 
 // SwAV (Caron et al., 2020, arXiv:2006.09882): the code of one view, its soft assignment to prototypes of equal mass,

@@ -17,8 +17,8 @@ Tensor dclw_weight(const Tensor& z0, const Tensor& z1, double sigma) {
   return 2 - double(z0.size(0)) * softmax(cosine_similarity(full_precision(z0), full_precision(z1)) / sigma);
 }
 
-Tensor dclw(const Tensor& z0, const Tensor& z1, double temperature, double sigma) {
-  return dcl(z0, z1, temperature, dclw_weight(z0, z1, sigma));
+Tensor dclw(const Tensor& z0, const Tensor& z1, const DclwOptions& options) {
+  return dcl(z0, z1, options.temperature, dclw_weight(z0, z1, options.sigma));
 }
 
 }  // namespace fovea::losses

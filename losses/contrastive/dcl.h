@@ -21,7 +21,11 @@ using fovea::dcl;
 // gradient; their mean is 1. [N], f32 (f64 for f64 rows).
 Tensor dclw_weight(const Tensor& z0, const Tensor& z1, double sigma = 0.5);
 
+struct DclwOptions {
+  double temperature = 0.1;
+  double sigma = 0.5;  // of the weights
+};
 // DCL with these weights. Equal to DCL where all positives lie equally far apart.
-Tensor dclw(const Tensor& z0, const Tensor& z1, double temperature, double sigma = 0.5);
+Tensor dclw(const Tensor& z0, const Tensor& z1, const DclwOptions& options = {});
 
 }  // namespace fovea::losses

@@ -9,7 +9,8 @@
 
 namespace fovea::losses {
 
-Tensor directclr(const Tensor& r0, const Tensor& r1, int64_t channels, double temperature) {
+Tensor directclr(const Tensor& r0, const Tensor& r1, const DirectClrOptions& options) {
+  const auto [channels, temperature] = options;
   check_pairs("directclr", r0, r1, 1);
   check(channels > 0 && channels <= r0.size(1), "directclr: want from 1 to {} channels, got {}", r0.size(1), channels);
   check(temperature > 0, "directclr: want a temperature above 0, got {}", temperature);

@@ -25,10 +25,9 @@ Tensor instance_softmax(const Tensor& v, const Tensor& bank, const Tensor& index
   return cross_entropy(matmul(scaled, bank.detach().to(scaled.dtype()), {.transpose_b = true}), index);
 }
 
-InstanceNce::InstanceNce(int64_t images, double temperature)
-    : images_(images), temperature_(temperature), z_(Tensor::zeros({})) {
-  check(images > 0 && temperature > 0, "InstanceNce: want images and a temperature above 0, got {} and {}", images,
-        temperature);
+InstanceNce::InstanceNce(const InstanceNceOptions& options) : options_(options), z_(Tensor::zeros({})) {
+  check(options.images > 0 && options.temperature > 0,
+        "InstanceNce: want images and a temperature above 0, got {} and {}", options.images, options.temperature);
 }
 
 Tensor InstanceNce::operator()(const Tensor& v, const Tensor& positive, const Tensor& noise) {
@@ -37,16 +36,16 @@ Tensor InstanceNce::operator()(const Tensor& v, const Tensor& positive, const Te
         positive.shape());
   const Autocast off(false);
   const int64_t n = v.size(0), k = noise.size(0);
-  Tensor scaled = normalize(full_precision(v)) / temperature_;
+  Tensor scaled = normalize(full_precision(v)) / options_.temperature;
   const Dtype dtype = scaled.dtype();
   Tensor own = sum(scaled * positive.detach().to(dtype), {1});
   Tensor other = matmul(scaled, noise.detach().to(dtype), {.transpose_b = true});
   {
     NoGrad no_grad;
-    Tensor guess = (sum(exp(own)) + sum(exp(other))) * (double(images_) / double(n * (k + 1)));
+    Tensor guess = (sum(exp(own)) + sum(exp(other))) * (double(options_.images) / double(n * (k + 1)));
     z_.value = where(z_.value > 0, z_.value, guess.to(Dtype::f32));
   }
-  Tensor threshold = log(z_.value.to(dtype)) + std::log(double(k) / double(images_));
+  Tensor threshold = log(z_.value.to(dtype)) + std::log(double(k) / double(options_.images));
   return mean(softplus(threshold - own)) + sum(softplus(other - threshold)) / double(n);
 }
 

@@ -15,6 +15,11 @@ namespace fovea::losses {
 // scores: for up to some 100,000 images.
 Tensor instance_softmax(const Tensor& v, const Tensor& bank, const Tensor& index, double temperature);
 
+struct InstanceNceOptions {
+  int64_t images = 0;         // n, of the data set
+  double temperature = 0.07;  // t
+};
+
 // Its estimate by noise contrast: K images drawn uniformly are the noise, and Z is guessed once, from the first batch
 // that is seen, as n times the mean of all its e^(m.v / t); from then on it is a part of the state ("z").
 //
@@ -23,8 +28,7 @@ Tensor instance_softmax(const Tensor& v, const Tensor& bank, const Tensor& index
 // Both terms are logistic losses of s / t - log(Z K / n), and that is how they are computed: nothing underflows.
 class InstanceNce : public nn::Module {
  public:
-  // For a dataset of `images`.
-  InstanceNce(int64_t images, double temperature);
+  explicit InstanceNce(const InstanceNceOptions& options);
   // v [N, D]; positive [N, D], the images' own rows of the bank; noise [K, D], rows drawn with replacement, which all
   // of the batch share.
   Tensor operator()(const Tensor& v, const Tensor& positive, const Tensor& noise);
@@ -34,8 +38,7 @@ class InstanceNce : public nn::Module {
   std::string describe() const override { return "InstanceNce"; }
 
  private:
-  int64_t images_;
-  double temperature_;
+  InstanceNceOptions options_;
   nn::Buffer z_;
 };
 

@@ -24,11 +24,11 @@ Tensor covariance_loss(const Tensor& z) {
   return mean(off_diagonal_energy(x)) / ((n - 1) * (n - 1) * dim);
 }
 
-Tensor vicreg(const Tensor& z0, const Tensor& z1, const VicRegWeights& weights) {
+Tensor vicreg(const Tensor& z0, const Tensor& z1, const VicRegOptions& options) {
   check_two_views("vicreg", z0, z1);
   Tensor a = full_precision(z0), b = full_precision(z1);
-  return mse_loss(a, b) * weights.invariance + (variance_loss(a) + variance_loss(b)) * (weights.variance / 2) +
-         (covariance_loss(a) + covariance_loss(b)) * weights.covariance;
+  return mse_loss(a, b) * options.invariance + (variance_loss(a) + variance_loss(b)) * (options.variance / 2) +
+         (covariance_loss(a) + covariance_loss(b)) * options.covariance;
 }
 
 }  // namespace fovea::losses

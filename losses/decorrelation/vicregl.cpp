@@ -16,12 +16,12 @@ struct Places : VicReglView {
 };
 
 // The terms of a map's places for themselves, one branch of two.
-Tensor spread_of(const Tensor& map, const VicRegWeights& weights) {
+Tensor spread_of(const Tensor& map, const VicRegOptions& weights) {
   return variance_loss(map) * (weights.variance / 2) + covariance_loss(map) * (weights.covariance / 2);
 }
 
 // VICReg of the nearest `count` pairs of places of two maps, near by their features or by their centres.
-Tensor matched(const Places& a, const Places& b, Tensor VicReglView::*by, int64_t count, const VicRegWeights& weights) {
+Tensor matched(const Places& a, const Places& b, Tensor VicReglView::*by, int64_t count, const VicRegOptions& weights) {
   const int64_t all = a.map.size(1);
   const Matches matches = match_nearest((a.*by).detach(), (b.*by).detach(), std::min(count, all));
   const Tensor theirs = gather_tokens(b.map, matches.b), ours = count < all ? gather_tokens(a.map, matches.a) : a.map;
@@ -31,7 +31,7 @@ Tensor matched(const Places& a, const Places& b, Tensor VicReglView::*by, int64_
 
 // There and back.
 Tensor matched_both_ways(const Places& a, const Places& b, Tensor VicReglView::*by, int64_t there, int64_t back,
-                         const VicRegWeights& weights) {
+                         const VicRegOptions& weights) {
   return (matched(a, b, by, there, weights) + matched(b, a, by, back, weights)) / 2;
 }
 

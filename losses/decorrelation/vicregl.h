@@ -15,7 +15,7 @@ struct VicReglView {
 
 struct VicReglOptions {
   double alpha = 0.75;         // share of the global loss
-  VicRegWeights weights = {};  // of both
+  VicRegOptions weights = {};  // of both
   int64_t matches = 20;        // nearest pairs of places that are used, from the first view of a pair to the second
   int64_t matches_back = 4;    // and from the second to the first; at most all places, each
   bool all_feature_matches = true;  // for pairs that are near by their features: all places, as in the authors' code

@@ -6,8 +6,8 @@ namespace fovea::losses {
 
 struct TicoOptions {
   int64_t features = 256;  // D, of the embeddings
-  double rho = 8;          // weight of the covariance contrast; lightly's benchmark used 20
-  double beta = 0.9;       // share of C that stays each step
+  double rho = 8;          // weight of the covariance contrast; 20 in lightly's benchmark
+  double beta = 0.9;       // of the second moments: C = beta C + (1 - beta) those of the batch
   bool detach = false;     // no gradient through the batch's part of C (lightly 1.6); with it that part counts twice
 };
 

@@ -20,8 +20,8 @@ std::optional<nn::Sequential> make_downsample(int64_t in, int64_t out, int64_t s
 }
 
 template <class Block>
-Block make_block(int64_t in, int64_t planes, int64_t stride, bool zero_init, Generator& generator) {
-  Block block(in, planes, stride, generator);
+Block make_block(const BlockOptions& options, bool zero_init, Generator& generator) {
+  Block block(options, generator);
   if constexpr (std::same_as<Block, BasicBlock>) {
     if (zero_init) nn::constant_(block.bn2.weight, 0);
   } else {
@@ -32,12 +32,12 @@ Block make_block(int64_t in, int64_t planes, int64_t stride, bool zero_init, Gen
 
 }  // namespace
 
-BasicBlock::BasicBlock(int64_t in, int64_t planes, int64_t stride, Generator& generator)
-    : conv1(conv(in, planes, 3, stride, generator)),
-      bn1({.features = planes}),
-      conv2(conv(planes, planes, 3, 1, generator)),
-      bn2({.features = planes}),
-      downsample(make_downsample(in, planes, stride, generator)) {}
+BasicBlock::BasicBlock(const BlockOptions& o, Generator& generator)
+    : conv1(conv(o.in, o.planes, 3, o.stride, generator)),
+      bn1({.features = o.planes}),
+      conv2(conv(o.planes, o.planes, 3, 1, generator)),
+      bn2({.features = o.planes}),
+      downsample(make_downsample(o.in, o.planes, o.stride, generator)) {}
 
 Tensor BasicBlock::operator()(const Tensor& x) {
   Tensor identity = downsample ? (*downsample)(x) : x;
@@ -52,14 +52,14 @@ void BasicBlock::visit(nn::Visitor& v) {
   if (downsample) v("downsample", *downsample);
 }
 
-Bottleneck::Bottleneck(int64_t in, int64_t planes, int64_t stride, Generator& generator)
-    : conv1(conv(in, planes, 1, 1, generator)),
-      bn1({.features = planes}),
-      conv2(conv(planes, planes, 3, stride, generator)),
-      bn2({.features = planes}),
-      conv3(conv(planes, 4 * planes, 1, 1, generator)),
-      bn3({.features = 4 * planes}),
-      downsample(make_downsample(in, 4 * planes, stride, generator)) {}
+Bottleneck::Bottleneck(const BlockOptions& o, Generator& generator)
+    : conv1(conv(o.in, o.planes, 1, 1, generator)),
+      bn1({.features = o.planes}),
+      conv2(conv(o.planes, o.planes, 3, o.stride, generator)),
+      bn2({.features = o.planes}),
+      conv3(conv(o.planes, 4 * o.planes, 1, 1, generator)),
+      bn3({.features = 4 * o.planes}),
+      downsample(make_downsample(o.in, 4 * o.planes, o.stride, generator)) {}
 
 Tensor Bottleneck::operator()(const Tensor& x) {
   Tensor identity = downsample ? (*downsample)(x) : x;
@@ -88,9 +88,11 @@ ResNet::ResNet(ResNetBlock block, const std::array<int, 4>& blocks, const ResNet
     for (int i = 0; i < blocks[size_t(stage)]; ++i) {
       int64_t stride = stage > 0 && i == 0 ? 2 : 1;
       if (block == ResNetBlock::basic)
-        stages[stage]->append(make_block<BasicBlock>(in, planes, stride, o.zero_init_residual, generator));
+        stages[stage]->append(
+            make_block<BasicBlock>({.in = in, .planes = planes, .stride = stride}, o.zero_init_residual, generator));
       else
-        stages[stage]->append(make_block<Bottleneck>(in, planes, stride, o.zero_init_residual, generator));
+        stages[stage]->append(
+            make_block<Bottleneck>({.in = in, .planes = planes, .stride = stride}, o.zero_init_residual, generator));
       in = expansion * planes;
     }
   }

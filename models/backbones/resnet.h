@@ -21,10 +21,15 @@ struct ResNetOptions {
   int64_t classes = 0;              // 0: no classifier, the result is the pooled features
 };
 
+struct BlockOptions {
+  int64_t in = 0, planes = 0;  // channels of the images and of the block's 3x3 convolutions
+  int64_t stride = 1;
+};
+
 // conv3x3-bn-relu-conv3x3-bn, plus the input, relu.
 class BasicBlock : public nn::Module {
  public:
-  BasicBlock(int64_t in, int64_t planes, int64_t stride, Generator& generator);
+  BasicBlock(const BlockOptions& options, Generator& generator);
   Tensor operator()(const Tensor& x);
   void visit(nn::Visitor& v) override;
   std::string describe() const override { return "BasicBlock"; }
@@ -39,7 +44,7 @@ class BasicBlock : public nn::Module {
 // conv1x1-bn-relu-conv3x3-bn-relu-conv1x1-bn, plus the input, relu; the result has 4 * planes channels.
 class Bottleneck : public nn::Module {
  public:
-  Bottleneck(int64_t in, int64_t planes, int64_t stride, Generator& generator);
+  Bottleneck(const BlockOptions& options, Generator& generator);
   Tensor operator()(const Tensor& x);
   void visit(nn::Visitor& v) override;
   std::string describe() const override { return "Bottleneck"; }

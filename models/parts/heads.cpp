@@ -37,7 +37,8 @@ nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last, Gener
   return make_head(layers, generator);
 }
 
-nn::Sequential contrast_head(int64_t in, int64_t hidden, int64_t out, bool batch_norm, Generator& generator) {
+nn::Sequential contrast_head(const ContrastHeadOptions& options, Generator& generator) {
+  const auto [in, hidden, out, batch_norm] = options;
   HeadLayer last{.in = hidden > 0 ? hidden : in, .out = out, .batch_norm = batch_norm, .affine = !batch_norm};
   if (hidden == 0) return make_head({last}, generator);
   return make_head({{.in = in, .out = hidden, .batch_norm = batch_norm, .relu = true}, last}, generator);

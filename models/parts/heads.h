@@ -27,10 +27,13 @@ nn::Sequential make_head(const std::vector<HeadLayer>& layers, Generator& genera
 enum class LastNorm { none, batch_norm, batch_norm_without_affine };
 nn::Sequential mlp_head(const std::vector<int64_t>& widths, LastNorm last = LastNorm::none,
                         Generator& generator = default_generator());
-// The head of methods that keep features of earlier steps to compare with: Linear-ReLU-Linear, or one Linear if hidden
-// is 0. With batch_norm a norm after each Linear, the last without affine: features then drift less from those kept.
-nn::Sequential contrast_head(int64_t in, int64_t hidden, int64_t out, bool batch_norm,
-                             Generator& generator = default_generator());
+struct ContrastHeadOptions {
+  int64_t in = 0, hidden = 0, out = 0;  // hidden 0: one Linear
+  bool batch_norm = false;
+};
+// The head of methods that keep features of earlier steps to compare with: Linear-ReLU-Linear, or one Linear. With
+// batch_norm a norm after each Linear, the last without affine: features then differ less from those kept.
+nn::Sequential contrast_head(const ContrastHeadOptions& options, Generator& generator = default_generator());
 // The projector of Barlow Twins and VICReg(L): mlp_head({features, width, width, width}); width 0: four times the
 // features, the papers' 8192 for ResNet-50.
 nn::Sequential expander(int64_t features, int64_t width, Generator& generator = default_generator());

@@ -23,7 +23,8 @@ Tensor kept(const char* what, const Tensor& values, const Tensor& memory) {
 
 }  // namespace
 
-Queue::Queue(int64_t size, int64_t dim, Generator& generator) {
+Queue::Queue(const QueueOptions& options, Generator& generator) {
+  const auto [size, dim] = options;
   check_size("Queue", size, dim);
   rows_ = normalize(randn({size, dim}, generator));
 }
@@ -39,7 +40,8 @@ std::string Queue::describe() const {
   return "Queue(" + std::to_string(size()) + ", " + std::to_string(rows_.value.size(1)) + ")";
 }
 
-MemoryBank::MemoryBank(int64_t images, int64_t dim, Generator& generator) {
+MemoryBank::MemoryBank(const MemoryBankOptions& options, Generator& generator) {
+  const auto [images, dim] = options;
   check_size("MemoryBank", images, dim);
   const double bound = std::sqrt(3 / double(dim));
   rows_ = uniform({images, dim}, -bound, bound, generator);

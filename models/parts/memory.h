@@ -7,11 +7,15 @@
 // the memory may then be updated, before the backward pass.
 namespace fovea::models {
 
+struct QueueOptions {
+  int64_t size = 0, dim = 0;
+};
+
 // The last `size` rows that were pushed, f32 [size, dim], newest first (MoCo, He et al., 2019). Starts with random rows
 // of length 1. State name: "rows".
 class Queue : public nn::Module {
  public:
-  Queue(int64_t size, int64_t dim, Generator& generator = default_generator());
+  explicit Queue(const QueueOptions& options, Generator& generator = default_generator());
   const Tensor& rows() const { return rows_.value; }
   int64_t size() const { return rows_.value.size(0); }
   // Puts `rows` [N, dim] of any floating dtype in front, as they are, and forgets as many of the oldest. N may be any
@@ -24,11 +28,15 @@ class Queue : public nn::Module {
   nn::Buffer rows_;
 };
 
+struct MemoryBankOptions {
+  int64_t images = 0, dim = 0;
+};
+
 // One row for each image of a dataset, f32 [images, dim] (Wu et al., 2018, arXiv:1805.01978). Starts uniform in
 // +-sqrt(3 / dim), so that rows have about length 1. State name: "rows".
 class MemoryBank : public nn::Module {
  public:
-  MemoryBank(int64_t images, int64_t dim, Generator& generator = default_generator());
+  explicit MemoryBank(const MemoryBankOptions& options, Generator& generator = default_generator());
   const Tensor& rows() const { return rows_.value; }
   int64_t size() const { return rows_.value.size(0); }
   // A copy of the rows of the images index i64 [N]: [N, dim].

@@ -7,8 +7,8 @@
 
 namespace fovea::models {
 
-Prototypes::Prototypes(int64_t in, int64_t count, Generator& generator)
-    : weight(nn::Linear({.in = in, .out = count, .bias = false}, generator).weight) {
+Prototypes::Prototypes(const PrototypesOptions& options, Generator& generator)
+    : weight(nn::Linear({.in = options.in, .out = options.count, .bias = false}, generator).weight) {
   normalize_();
 }
 
@@ -26,8 +26,8 @@ std::string Prototypes::describe() const {
   return fmt::format("Prototypes(in={}, count={})", weight.value.size(1), weight.value.size(0));
 }
 
-CosineLinear::CosineLinear(int64_t in, int64_t out, Generator& generator)
-    : weight(nn::Linear({.in = in, .out = out, .bias = false}, generator).weight) {}
+CosineLinear::CosineLinear(const CosineLinearOptions& options, Generator& generator)
+    : weight(nn::Linear({.in = options.in, .out = options.out, .bias = false}, generator).weight) {}
 
 std::string CosineLinear::describe() const {
   return fmt::format("CosineLinear(in={}, out={})", weight.value.size(1), weight.value.size(0));

@@ -26,7 +26,7 @@ class Checkpointer : public Listener {
     int64_t step = 0;
     std::string note = {};  // why later losses may differ, if they may
   };
-  // Restores everything but the place in the data. Throws Error for a file that does not fit, or whose run has more than
+  // Restores everything but the place in the data. Throws Error for a file that does not fit or whose run has more than
   // `steps` steps.
   Resumed restore(int64_t steps);
 

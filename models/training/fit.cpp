@@ -82,7 +82,8 @@ class Run {
     if (!options_.online_probe) return {};
     auto* backbone = dynamic_cast<Backbone*>(method_.kept());
     check(backbone, "{}: keeps no backbone for an online probe", method_.describe());
-    auto probe = std::make_unique<OnlineProbe>(backbone->features(), int64_t(split.train->classes().size()));
+    auto probe = std::make_unique<OnlineProbe>(
+        OnlineProbeOptions{.features = backbone->features(), .classes = int64_t(split.train->classes().size())});
     probe->to(options_.device);
     return probe;
   }

@@ -13,9 +13,9 @@ static nn::Linear seeded_linear(int64_t in, int64_t out) {
   return nn::Linear({.in = in, .out = out}, generator);
 }
 
-OnlineProbe::OnlineProbe(int64_t features, int64_t classes)
-    : norm_({.features = features, .affine = false}),
-      fc_(seeded_linear(features, classes)),
+OnlineProbe::OnlineProbe(const OnlineProbeOptions& options)
+    : norm_({.features = options.features, .affine = false}),
+      fc_(seeded_linear(options.features, options.classes)),
       optimizer_(nn::decay_groups(fc_), {.lr = 0.1}) {}
 
 void OnlineProbe::learn(const Tensor& features, const Tensor& labels) {

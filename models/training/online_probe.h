@@ -8,11 +8,15 @@
 
 namespace fovea::models {
 
+struct OnlineProbeOptions {
+  int64_t features = 0, classes = 0;
+};
+
 // A linear classifier that learns beside the method, on its features but without a gradient into them: how good they
 // are, while they are made. Batch norm without weights, then Linear; plain SGD.
 class OnlineProbe : public nn::Module {
  public:
-  OnlineProbe(int64_t features, int64_t classes);
+  explicit OnlineProbe(const OnlineProbeOptions& options);
   // Learns from features [V N, D] of V views of N images with labels [N], and counts how many it had right before.
   void learn(const Tensor& features, const Tensor& labels);
   // The share it had right since the last call or since the program's start (what is counted is no part of a

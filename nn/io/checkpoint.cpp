@@ -92,7 +92,7 @@ void load_checkpoint(const std::filesystem::path& path, Checkpoint& checkpoint) 
     const State& state =
         optimizer_states.emplace_back(State{optimizer->state(), with_prefix(file.tensors, kOptimizer + prefix)});
     if (wanted == saved)
-      note(what + " " + wanted, state_differences(state.wanted, state.saved, false));
+      note(fmt::format("{} {}", what, wanted), state_differences(state.wanted, state.saved, false));
     else
       note(what, {fmt::format("{} was saved, want {}", saved.empty() ? "none" : "a " + saved, wanted)});
   }

@@ -51,8 +51,12 @@ inline double byol_momentum(int64_t step, int64_t steps, double start = 0.996, d
   return cosine_ramp(step, steps + 1, start, end);
 }
 
+struct MsnMomentumOptions {
+  double start = 0.996, stretch = 1.25;
+};
 // The momentum of MSN's teacher (Assran et al., 2022): straight from `start` to 1 over `stretch` times the run's steps.
-inline double msn_momentum(int64_t step, int64_t steps, double start = 0.996, double stretch = 1.25) {
+inline double msn_momentum(int64_t step, int64_t steps, const MsnMomentumOptions& options = {}) {
+  const auto& [start, stretch] = options;
   return start + (1 - start) * double(step) / (stretch * double(steps));
 }
 

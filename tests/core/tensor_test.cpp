@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "support/catch.h"
 
@@ -71,10 +72,11 @@ TEST_CASE("the allocator gives the same memory again and counts it", "[core][all
     CHECK(reinterpret_cast<uintptr_t>(first) % (2 << 20) == 0);
   }
   CHECK(a.stats().live == live);
-  size_t calls = a.stats().map_calls;
+  size_t calls = a.stats().map_calls, cached = a.stats().cached;
   Tensor again = Tensor::empty({1 << 20});
   CHECK(again.raw() == first);
   CHECK(a.stats().map_calls == calls);
+  CHECK(a.stats().cached == cached - (size_t(4) << 20));
   CHECK_THROWS_WITH(a.allocate(size_t(1) << 62), Catch::Contains("out of memory"));
   CHECK_THROWS_WITH(a.allocate(~size_t(0)), Catch::Contains("out of memory"));
 }
@@ -106,4 +108,22 @@ TEST_CASE("random tensors depend on seed and position alone", "[core][random]") 
   std::sort(p.begin(), p.end());
   CHECK(p == Tensor::arange(100).to_vector<int64_t>());
   CHECK_THROWS_AS(Rng(0, 0).integer(3, 3), Error);
+}
+
+TEST_CASE("every order is as likely to be the next random permutation", "[core][random]") {
+  Generator generator(2);
+  std::map<std::vector<int64_t>, int> seen;
+  for (int i = 0; i < 6000; ++i) ++seen[randperm(3, generator).to_vector<int64_t>()];
+  CHECK(seen.size() == 6);
+  for (const auto& [order, count] : seen) CHECK(count == Approx(1000).margin(130));  // four deviations
+}
+
+TEST_CASE("a generator that is used for a while gives way to the one before", "[core][random]") {
+  Generator outer(3), inner(4);
+  UseGenerator first(outer);
+  {
+    UseGenerator second(inner);
+    CHECK(&default_generator() == &inner);
+  }
+  CHECK(&default_generator() == &outer);
 }

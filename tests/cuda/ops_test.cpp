@@ -17,7 +17,7 @@ static void compare(Dtype dtype) {
       REQUIRE(result.size() == reference.size());
       for (size_t i = 0; i < result.size(); ++i) {
         INFO((i ? "gradient " + std::to_string(i - 1) : "result"));
-        CHECK(relative_error(result[i].to(Device::cpu()), reference[i]) <=
+        CHECK(relative_error(result[i].to(Device::cpu()), reference[i], op.zero) <=
               (rounded ? op.bf16_tolerance : op.f32_tolerance));
       }
     }

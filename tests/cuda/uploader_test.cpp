@@ -68,8 +68,8 @@ TEST_CASE("8-bit views are normalised on the device, other bytes are left alone"
   const data::LoaderOptions options{.batch_size = 4, .workers = 0};
   data::LoaderOptions bytes = data::for_device(options, Device::cuda());
   bytes.raw = false;
-  data::Loader plain(split.train, data::dino_views(16, 8, 2), options);
-  data::Loader loader(split.train, data::dino_views(16, 8, 2), bytes);
+  data::Loader plain(split.train, data::dino_views({.size = 16, .local_size = 8, .locals = 2}), options);
+  data::Loader loader(split.train, data::dino_views({.size = 16, .local_size = 8, .locals = 2}), bytes);
   data::Uploader batches(loader, Device::cuda());
   const auto expected = plain.next(), found = batches.next();
   CHECK(names_of(*found) == std::vector<std::string>{"labels", "places", "views.0", "views.1"});

@@ -24,7 +24,13 @@ if ! "$program" --help | grep -qE -- '--device TEXT[ =[]*cuda'; then
 fi
 refuses 2 "last.safetensors" --resume "$work/nothing"
 refuses 1 "--batch 512" --data synthetic:64 --batch 512 --out "$work/a"
-refuses 1 "no-such-data" --data no-such-data --out "$work/a"
+refuses 2 "no-such-data" --data no-such-data --out "$work/a"
+refuses 2 "did you mean --batch?" --bacth 3 --out "$work/a"
+refuses 2 "did you mean simclr?" --views simclt --out "$work/a"
+refuses 2 "did you mean resnet18?" --backbone resnet81 --out "$work/a"
+refuses 2 "did you mean adam?" --optimizer adma --out "$work/a"
+refuses 2 "did you mean short?" --preset shrot --out "$work/a"
+[ ! -e "$work/a" ] || fail "a wrong command line leaves a folder"
 refuses 1 "$work/nowhere" --data "fashion-mnist:$work/nowhere" --out "$work/a"
 
 # Data that is damaged.

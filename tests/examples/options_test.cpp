@@ -1,8 +1,15 @@
 #include "common/options.h"
 
+#include <iostream>
+#include <sstream>
+
 #include <fovea/core/safetensors.h>
+#include <fovea/data/dataset.h>
+#include <fovea/data/image/views.h>
+#include <fovea/models/backbones/zoo.h>
 #include <fovea/models/training/checkpointer.h>
 #include <fovea/models/training/folder.h>
+#include <fovea/models/training/optimizers.h>
 
 #include "support/catch.h"
 #include "support/files.h"
@@ -84,7 +91,9 @@ TEST_CASE("a preset stands for flags, and those beside it win", "[examples]") {
   CHECK(options.fit.lr == 0.5f);
   CHECK(options.fit.bf16);
   CHECK(options.preset == "short");
-  CHECK_THROWS_WITH(with({"--preset", "medium"}), Catch::Contains("want short or long, got medium"));
+  CHECK_THROWS_WITH(with({"--preset", "medium"}), Catch::Contains("want one of short, long, got medium"));
+  CHECK_THROWS_WITH(with({"--preset", "shrot"}), Catch::EndsWith("got shrot; did you mean short?"));
+  CHECK_THROWS_AS(with({"--preset", "shrot"}), UsageError);
 }
 
 TEST_CASE("nonsense on the command line is refused by the flag's name", "[examples]") {
@@ -110,10 +119,71 @@ TEST_CASE("nonsense on the command line is refused by the flag's name", "[exampl
   refuses({"--workers", "-1"}, "--workers");
   refuses({"--warmup", "1"}, "--warmup");
   refuses({"--temperature", "0"}, "--temperature");
-  refuses({"--device", "tpu"}, "--device");
+  refuses({"--device", "tpu"}, "--device: want one of cpu, cuda, got tpu");
   if (!kHasCuda) refuses({"--device", "cuda"}, "no CUDA");
   refuses({"--out", ""}, "--out");
   refuses({"--resume", "/nowhere"}, "/nowhere");
+}
+
+TEST_CASE("a misspelt flag has its neighbour", "[examples]") {
+  auto said = [](std::vector<const char*> arguments) {
+    CHECK_THROWS_AS(parsed(arguments), UsageError);
+    try {
+      parsed(arguments);
+    } catch (const UsageError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(said({"--bacth", "3"}), Catch::Contains("--bacth") && Catch::EndsWith("; did you mean --batch?"));
+  CHECK_THAT(said({"--bacth=3", "--lr", "0.1"}), Catch::EndsWith("; did you mean --batch?"));
+  CHECK_THAT(said({"--temprature", "3"}), Catch::EndsWith("; did you mean --temperature?"));  // the example's own
+  CHECK_THAT(said({"--optimiser", "sgd"}), Catch::EndsWith("; did you mean --optimizer?"));
+  CHECK_THAT(said({"--resum"}), Catch::EndsWith("; did you mean --resume?"));
+  CHECK_THAT(said({"--no-such-flag"}), !Catch::Contains("did you mean"));
+  CHECK_THAT(said({"stray"}), !Catch::Contains("did you mean"));
+}
+
+TEST_CASE("what is chosen by name is looked up before anything else happens", "[examples]") {
+  auto refuses = [](const char* flag, const char* text, const std::string& words) {
+    INFO(flag << " " << text);
+    CHECK_THROWS_AS(parsed({flag, text}), UsageError);
+    CHECK_THROWS_WITH(parsed({flag, text}),
+                      Catch::StartsWith(flag + std::string(": want one of ")) && Catch::EndsWith(words));
+  };
+  refuses("--views", "simclt", "got simclt; did you mean simclr?");
+  refuses("--views", "flow", "lejepa, lejepa-equal, got flow");
+  refuses("--optimizer", "lars_lightly", "did you mean lars-lightly?");
+  refuses("--backbone", "resnet81", "did you mean resnet18?");
+  refuses("--backbone", "vgg16", "got vgg16");
+  refuses("--data", "cifra10:/data", "did you mean cifar10:/data?");
+  refuses("--device", "cdua", "did you mean cuda?");
+  CHECK(parsed({"--views", "dino", "--optimizer", "adamw", "--backbone", "resnet50"}).options.views == "dino");
+}
+
+TEST_CASE("a program's own names are looked up as well, and --help lists all of them", "[examples]") {
+  const Choices<int> losses = {{"nce", "noise contrast", 0}, {"softmax", "all of them", 1}};
+  std::string loss = "nce";
+  auto with = [&](std::vector<const char*> arguments) {
+    Options options;
+    arguments.insert(arguments.begin(), "demo");
+    return parse(int(arguments.size()), arguments.data(), kAbout, options, {choice("--loss", "what", &loss, losses)});
+  };
+  CHECK(with({"--loss", "softmax"}));
+  CHECK(loss == "softmax");
+  CHECK_THROWS_WITH(with({"--loss", "sotfmax"}),
+                    "--loss: want one of nce, softmax, got sotfmax; did you mean softmax?");
+  std::ostringstream out;
+  std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
+  const bool went_on = with({"--help"});
+  std::cout.rdbuf(before);
+  CHECK(!went_on);
+  const std::string help = out.str();
+  CHECK_THAT(help, Catch::Contains("--loss:\n  nce: noise contrast\n  softmax: all of them"));
+  for (const ChoiceNames* names : std::initializer_list<const ChoiceNames*>{
+           &data::datasets(), &data::view_recipes(), &models::backbones(), &models::optimizers()})
+    for (const ChoiceNames::Entry& entry : names->entries())
+      CHECK_THAT(help, Catch::Contains("  " + entry.form + ": " + entry.help + "\n"));
 }
 
 TEST_CASE("a resumed run takes the options of its checkpoint", "[examples]") {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -30,6 +29,9 @@ struct Input {
 
 using Inputs = std::vector<Tensor>;
 
+// What is smaller everywhere counts as a zero with rounding.
+inline constexpr double kZero = 1e-6;
+
 struct OpCase {
   std::string name;  // the op, then what is special: "conv2d stride 2"
   std::vector<Input> inputs;
@@ -38,15 +40,17 @@ struct OpCase {
   double gradient_tolerance = 1e-6;  // largest gradient_error
   double f32_tolerance = 1e-5;       // largest relative_error of f32 against f64, of the result and every gradient
   double bf16_tolerance = 0.02;      // the same for bf16 against f64 on the same (rounded) inputs
+  double zero = kZero;               // of both errors; more where terms of size 1 cancel for good
 };
 
 // The inputs of a row, the same every time: floating ones in `dtype` (rounded to bf16 first when `rounded`).
 Inputs make_inputs(const OpCase& op, Dtype dtype, bool rounded = false);
 
-// A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named as
-// the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for losses/clustering/.
+// A file's rows add themselves: `static const AddOpRows table([]() -> std::vector<OpCase> { ... });`. A file is named
+// as the source that it serves: op_rows/conv.cpp for core/ops/conv.cpp, op_rows/losses_clustering.cpp for
+// losses/clustering/.
 struct AddOpRows {
-  explicit AddOpRows(std::vector<OpCase> (*rows)(), std::source_location file = std::source_location::current());
+  explicit AddOpRows(std::vector<OpCase> (*rows)(), const char* file = __builtin_FILE());
 };
 // Every row.
 const std::vector<OpCase>& op_cases();
@@ -54,14 +58,13 @@ const std::vector<OpCase>& op_cases();
 // A row's result and the gradients of its differentiable inputs, in one dtype on one device, for a fixed upstream one.
 std::vector<Tensor> result_and_gradients(const OpCase& op, Dtype dtype, Device device, bool rounded);
 
-// The largest max |analytic - numeric| / max(1e-6, max |numeric|) of any differentiable input, by central differences
-// in f64, of the sum of f's result weighted with fixed pseudo-random numbers. Differences are forgiven what rounding of
-// the results may do to them: an epsilon of every result that moved, over the distance. Of large inputs (600 elements
-// and more) it takes some hundreds of elements, spread evenly.
+// The largest max |analytic - numeric| / max(op.zero, max |numeric|) of any differentiable input, by central
+// differences in f64, of the sum of f's result weighted with fixed pseudo-random numbers. Differences are forgiven what
+// rounding of the results may do to them: an epsilon of every result that moved, over the distance. Of large inputs
+// (600 elements and more) it takes some hundreds of elements, spread evenly.
 double gradient_error(const OpCase& op);
 
-// max |a - b| / max(1e-6, max |b|): what is that small everywhere is a zero with rounding. Infinity when the shapes
-// differ or a value is not finite on one side only.
-double relative_error(const Tensor& a, const Tensor& b);
+// max |a - b| / max(zero, max |b|). Infinity when the shapes differ or a value is not finite on one side only.
+double relative_error(const Tensor& a, const Tensor& b, double zero = kZero);
 
 }  // namespace fovea::testing

@@ -9,7 +9,9 @@
 
 namespace fovea {
 
-Tensor sinkhorn(const Tensor& scores, double epsilon, int iterations, const Tensor& queued) {
+Tensor sinkhorn(const Tensor& scores, const SinkhornOptions& options, const Tensor& queued) {
+  const double epsilon = options.epsilon;
+  const int iterations = options.iterations;
   check(scores.rank() == 2 && scores.numel() > 0,
         "sinkhorn: want scores [B, K] of at least one sample and prototype, got {}", scores.shape());
   check(epsilon > 0 && iterations > 0, "sinkhorn: want epsilon and iterations above 0, got {} and {}", epsilon,

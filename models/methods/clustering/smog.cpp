@@ -12,7 +12,7 @@ Smog::Smog(Backbone network, const SmogOptions& o, Generator& generator)
       online(mlp_encoder(std::move(network), {o.hidden, o.out}, LastNorm::batch_norm_without_affine, generator)),
       predictor(mlp_head({o.out, o.hidden, o.out}, LastNorm::none, generator)),
       target(online),
-      recent(o.remembered, o.out, generator),
+      recent({.size = o.remembered, .dim = o.out}, generator),
       criterion({.groups = o.groups, .features = o.out, .beta = o.beta, .temperature = o.temperature}, generator) {}
 
 std::vector<Follows> Smog::teachers() {

@@ -9,15 +9,15 @@
 namespace fovea::models {
 
 struct SmogOptions {
-  int64_t groups = 300;        // G
+  int64_t groups = 300;        // G, number of groups
   int64_t out = 128;           // D, units of the last layers
   int64_t hidden = 2048;       // units of the hidden layers of projector and predictor
-  float beta = 0.99f;          // share of a group's feature that stays each step
-  float temperature = 0.1f;    // t of the classification into groups
-  float momentum = 0.99f;      // m of the target
-  int64_t reset_every = 300;   // steps between two k-means that find the groups anew
-  int64_t remembered = 10000;  // the latest projections, among which they are found
-  int64_t batch = 256;         // samples of a step, of all processes: how many projections it adds to those
+  float beta = 0.99f;          // beta of the groups: G_k = beta G_k + (1 - beta) mean of the projections nearest to it
+  float temperature = 0.1f;    // t of the softmax over the groups
+  float momentum = 0.99f;      // m of the target network: target = m target + (1 - m) online
+  int64_t reset_every = 300;   // steps between two runs of k-means, which replace the groups by its centres
+  int64_t remembered = 10000;  // number of recent projections that k-means runs on
+  int64_t batch = 256;         // samples of a step, of all processes: so many projections are added to the recent ones
 };
 
 // SMoG (Pang et al., 2022, arXiv:2207.06167): images are told apart by the groups they belong to, and the groups move

@@ -12,9 +12,9 @@ Swav::Swav(Backbone network, const SwavOptions& o, Generator& generator)
       backbone(std::move(network)),
       projector(mlp_head({backbone.features(), o.hidden > 0 ? o.hidden : 4 * backbone.features(), o.out},
                          LastNorm::none, generator)),
-      prototypes(o.out, o.prototypes, generator) {
+      prototypes({.in = o.out, .count = o.prototypes}, generator) {
   if (o.queue > 0)
-    for (int i = 0; i < 2; ++i) queues.emplace_back(o.queue, o.out, generator);
+    for (int i = 0; i < 2; ++i) queues.push_back(Queue({.size = o.queue, .dim = o.out}, generator));
 }
 
 void Swav::visit(nn::Visitor& v) {

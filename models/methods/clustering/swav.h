@@ -10,14 +10,14 @@
 namespace fovea::models {
 
 struct SwavOptions {
-  int64_t prototypes = 3000;  // K
+  int64_t prototypes = 3000;  // K, number of prototypes
   int64_t hidden = 0;         // units of the projector's hidden layer; 0: four times the features, 2048 for a ResNet-18
   int64_t out = 128;          // D, units of its last layer
-  float temperature = 0.1f;   // t of the predictions
-  float epsilon = 0.05f;      // of the codes: smaller is harder
-  int64_t frozen_epochs = 1;  // epochs for which the prototypes stay as they are
-  int64_t queue = 0;          // projections that each of the two queues holds; 0: no queues
-  int64_t queue_start = 15;   // epochs before the queues are used
+  float temperature = 0.1f;   // t of the predictions softmax(s / t)
+  float epsilon = 0.05f;      // of the codes, Sinkhorn-Knopp of exp(s / epsilon): the smaller, the closer to one-hot
+  int64_t frozen_epochs = 1;  // epochs at the start in which the prototypes get no gradient
+  int64_t queue = 0;          // recent projections in each of the two queues, one a global crop; 0: no queues
+  int64_t queue_start = 15;   // epochs before the queues take part in the codes
 };
 
 // SwAV (Caron et al., 2020, arXiv:2006.09882): the code of a global crop, its soft assignment to K prototypes of equal

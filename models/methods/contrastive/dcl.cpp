@@ -17,7 +17,7 @@ Tensor Dcl::loss(const data::Batch& batch, Step& step) {
   const auto [z1, z2] = two_views(step.gather(projector(h), 2));  // [N, out]
   step.watch(z1, z2);
   step.chance(std::log(2.0 * double(z1.size(0)) - 2));
-  return options.weighted ? losses::dclw(z1, z2, options.temperature, options.sigma)
+  return options.weighted ? losses::dclw(z1, z2, {.temperature = options.temperature, .sigma = options.sigma})
                           : losses::dcl(z1, z2, options.temperature);
 }
 

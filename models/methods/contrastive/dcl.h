@@ -6,10 +6,10 @@ namespace fovea::models {
 
 struct DclOptions {
   int64_t hidden = 0;        // units of the projector's hidden layer; 0: as many as the features
-  int64_t out = 128;         // units of its last layer
-  float temperature = 0.1f;  // t
-  bool weighted = false;     // DCLW: pairs whose views lie far apart count more
-  float sigma = 0.5f;        // temperature of DCLW's weights: the larger, the more alike they are
+  int64_t out = 128;         // D, units of the projector's last layer
+  float temperature = 0.1f;  // t of the cosines
+  bool weighted = false;     // DCLW: pairs whose views lie far apart weigh more
+  float sigma = 0.5f;        // of DCLW's weights 2 - N softmax(cosine / sigma): the larger, the closer to 1
 };
 
 // DCL and DCLW (Yeh et al., 2022, arXiv:2110.06848): SimCLR without the positive in its own denominator, so that

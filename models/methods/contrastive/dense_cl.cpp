@@ -8,11 +8,13 @@
 
 namespace fovea::models {
 
-DenseEncoder::DenseEncoder(Backbone network, int64_t hidden, int64_t out, bool batch_norm, Generator& generator)
+DenseEncoder::DenseEncoder(Backbone network, const DenseEncoderOptions& o, Generator& generator)
     : backbone(std::move(network)) {
-  const int64_t features = backbone.features(), wide = hidden > 0 ? hidden : features;
-  projector = contrast_head(features, wide, out, batch_norm, generator);
-  dense_projector = contrast_head(features, wide, out, batch_norm, generator);
+  const int64_t features = backbone.features();
+  const ContrastHeadOptions head{
+      .in = features, .hidden = o.hidden > 0 ? o.hidden : features, .out = o.out, .batch_norm = o.batch_norm};
+  projector = contrast_head(head, generator);
+  dense_projector = contrast_head(head, generator);
 }
 
 DenseFeatures DenseEncoder::heads(const Tensor& map) {
@@ -29,10 +31,10 @@ void DenseEncoder::visit(nn::Visitor& v) {
 
 DenseCl::DenseCl(Backbone network, const DenseClOptions& o, Generator& generator)
     : options(o),
-      query(std::move(network), o.hidden, o.out, o.batch_norm, generator),
+      query(std::move(network), {.hidden = o.hidden, .out = o.out, .batch_norm = o.batch_norm}, generator),
       key(query),
-      queue(o.negatives, o.out, generator),
-      dense_queue(o.negatives, o.out, generator) {}
+      queue({.size = o.negatives, .dim = o.out}, generator),
+      dense_queue({.size = o.negatives, .dim = o.out}, generator) {}
 
 std::vector<Follows> DenseCl::teachers() {
   return {{&key, "query.", [this](const Position&) { return options.momentum; }}};

@@ -13,13 +13,19 @@ struct DenseFeatures {
   Tensor dense;   // [N, h, w, out], not normalised
 };
 
+struct DenseEncoderOptions {
+  int64_t hidden = 0;       // units of the heads' hidden layers; 0: as many as the features
+  int64_t out = 128;        // units of their last layers
+  bool batch_norm = false;  // after the heads' layers
+};
+
 // A backbone with a head on its pooled features and one on every place of its map, Linear-ReLU-Linear both (a Linear of
 // every place is a 1 x 1 convolution), with batch norms if asked.
 struct DenseEncoder : nn::Module {
   Backbone backbone;
   nn::Sequential projector, dense_projector;
 
-  DenseEncoder(Backbone network, int64_t hidden, int64_t out, bool batch_norm, Generator& generator);
+  DenseEncoder(Backbone network, const DenseEncoderOptions& options, Generator& generator = default_generator());
   DenseFeatures operator()(const Tensor& x) { return heads(backbone.feature_map(x)); }
   // What the heads make of the backbone's map.
   DenseFeatures heads(const Tensor& map);
@@ -29,12 +35,12 @@ struct DenseEncoder : nn::Module {
 
 struct DenseClOptions {
   int64_t hidden = 0;         // units of the heads' hidden layers; 0: as many as the features
-  int64_t out = 128;          // units of their last layers
-  bool batch_norm = false;    // after the heads' layers, as MocoOptions has it
-  int64_t negatives = 4096;   // K, keys in each of the two queues; 65536 in the paper
-  float temperature = 0.2f;   // t
-  float momentum = 0.999f;    // m of the keys' network
-  float dense_weight = 0.5f;  // lambda, the share of the loss of places
+  int64_t out = 128;          // D, units of the heads' last layers
+  bool batch_norm = false;    // after each Linear of the heads, as in MoCo v3
+  int64_t negatives = 4096;   // K, number of negatives: keys in each of the two queues; 65536 in the paper
+  float temperature = 0.2f;   // t of InfoNCE, global and dense
+  float momentum = 0.999f;    // m of the key network: key network = m key network + (1 - m) query network
+  float dense_weight = 0.5f;  // lambda: loss = (1 - lambda) global InfoNCE + lambda dense InfoNCE
 };
 
 // DenseCL (Wang et al., 2021, arXiv:2011.09157): MoCo v2, and beside it the same for every place of the feature map,

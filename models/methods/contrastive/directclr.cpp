@@ -23,7 +23,7 @@ Tensor DirectClr::loss(const data::Batch& batch, Step& step) {
   step.watch(r1, r2);
   step.chance(std::log(double(options.same_view_negatives ? 2 * n - 1 : n)));
   if (options.same_view_negatives) return losses::nt_xent(slice(r1, 1, 0, d), slice(r2, 1, 0, d), options.temperature);
-  return losses::directclr(r1, r2, d, options.temperature);
+  return losses::directclr(r1, r2, {.channels = d, .temperature = options.temperature});
 }
 
 }  // namespace fovea::models

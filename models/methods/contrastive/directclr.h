@@ -5,9 +5,9 @@
 namespace fovea::models {
 
 struct DirectClrOptions {
-  int64_t channels = 0;              // d, channels that the loss sees; 0: the paper's share, 360 of 2048
-  float temperature = 0.1f;          // t
-  bool same_view_negatives = false;  // NT-Xent, in which views of one side repel each other too
+  int64_t channels = 0;  // d, number of the backbone's channels that the loss sees; 0: the paper's share, 360 of 2048
+  float temperature = 0.1f;          // t of InfoNCE
+  bool same_view_negatives = false;  // NT-Xent: other images in the same view are negatives too
 };
 
 // DirectCLR (Jing et al., 2022, arXiv:2110.09348): SimCLR without a projector. The loss sees the first d channels of

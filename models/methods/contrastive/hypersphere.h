@@ -6,10 +6,10 @@ namespace fovea::models {
 
 struct HypersphereOptions {
   int64_t hidden = 0;                          // units of the projector's hidden layer; 0: as many as the features
-  int64_t out = 128;                           // units of its last layer
-  float alpha = 2;                             // power of the distances in the alignment
-  float t = 2;                                 // sharpness of the uniformity's kernel
-  float align_weight = 1, uniform_weight = 1;  // a and u: what the two terms count in the loss
+  int64_t out = 128;                           // D, units of the projector's last layer
+  float alpha = 2;                             // of the alignment, mean |x - y|^alpha over positive pairs
+  float t = 2;                                 // of the uniformity, log mean exp(-t |x - y|^2) over pairs of images
+  float align_weight = 1, uniform_weight = 1;  // a and u, weights of the two terms in the loss
 };
 
 // Alignment and uniformity on the hypersphere (Wang and Isola, 2020, arXiv:2005.10242): the two views of an image lie

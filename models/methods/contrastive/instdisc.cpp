@@ -8,28 +8,39 @@
 
 namespace fovea::models {
 
+const Choices<InstDiscLoss>& instdisc_losses() {
+  static const Choices<InstDiscLoss> all = {
+      {"nce", "noise-contrastive estimation against K images drawn at random", InstDiscLoss::nce},
+      {"softmax", "cross entropy over all images of the bank", InstDiscLoss::softmax},
+      {"info-nce", "cross entropy over the image's own row of the bank and K images drawn at random",
+       InstDiscLoss::info_nce}};
+  return all;
+}
+
 InstDisc::InstDisc(Backbone network, int64_t images, const InstDiscOptions& o, Generator& generator)
     : options(o),
       backbone(std::move(network)),
-      bank(images, o.out, generator),
-      projector(contrast_head(backbone.features(), 0, o.out, o.batch_norm, generator)),
-      nce(images, o.temperature) {
-  check(o.loss == "nce" || o.loss == "softmax" || o.loss == "info-nce",
-        "InstDisc: want the loss nce, softmax or info-nce, got {}", o.loss);
+      bank({.images = images, .dim = o.out}, generator),
+      projector(contrast_head({.in = backbone.features(), .out = o.out, .batch_norm = o.batch_norm}, generator)),
+      nce({.images = images, .temperature = o.temperature}) {
+  instdisc_losses().at(o.loss, "InstDisc");
 }
 
 Tensor InstDisc::loss(const data::Batch& batch, Step& step) {
   Tensor v = step.gather(projector(step.features(backbone, batch.view(0))));  // [N, out]
   Tensor index = step.gather(batch.index), own = bank.at(index), loss;
   step.watch(v, own);
-  if (options.loss == "softmax") {
-    step.chance(std::log(double(bank.size())));
-    loss = losses::instance_softmax(v, bank.rows(), index, options.temperature);
-  } else if (options.loss == "info-nce") {
-    step.chance(std::log(1.0 + double(options.negatives)));
-    loss = losses::info_nce(v, own.to(v.dtype()), noise(), options.temperature);
-  } else {
-    loss = nce(v, own, noise());
+  switch (instdisc_losses().at(options.loss, "InstDisc")) {
+    case InstDiscLoss::softmax:
+      step.chance(std::log(double(bank.size())));
+      loss = losses::instance_softmax(v, bank.rows(), index, options.temperature);
+      break;
+    case InstDiscLoss::info_nce:
+      step.chance(std::log(1.0 + double(options.negatives)));
+      loss = losses::info_nce(v, own.to(v.dtype()), noise(), options.temperature);
+      break;
+    case InstDiscLoss::nce:
+      loss = nce(v, own, noise());
   }
   bank.update(index, v, options.bank_momentum);
   return loss;

@@ -2,19 +2,24 @@
 
 #include <string>
 
+#include <fovea/core/choices.h>
 #include <fovea/losses/contrastive/instance.h>
 #include <fovea/models/methods/method.h>
 #include <fovea/models/parts/memory.h>
 
 namespace fovea::models {
 
+enum class InstDiscLoss { nce, softmax, info_nce };
+// The losses by name.
+const Choices<InstDiscLoss>& instdisc_losses();
+
 struct InstDiscOptions {
-  std::string loss = "nce";    // nce, softmax or info-nce
-  int64_t out = 128;           // numbers in a feature
-  bool batch_norm = false;     // after the head
-  float temperature = 0.07f;   // t
-  int64_t negatives = 4096;    // K, images drawn as noise each step; not for softmax
-  float bank_momentum = 0.5f;  // m, of an image's row when it is seen
+  std::string loss = "nce";    // of instdisc_losses()
+  int64_t out = 128;           // D, dimensions of a feature
+  bool batch_norm = false;     // after the head, a Linear
+  float temperature = 0.07f;   // t of the cosines
+  int64_t negatives = 4096;    // K, number of noise images, drawn from the bank each step; softmax has none
+  float bank_momentum = 0.5f;  // m of the memory bank: row of an image = m row + (1 - m) its new feature
 };
 
 // Instance discrimination (Wu et al., 2018, arXiv:1805.01978): each of the n images is a class of its own, and the

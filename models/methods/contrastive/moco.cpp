@@ -7,12 +7,16 @@
 namespace fovea::models {
 
 static Encoder encoder(Backbone network, const MocoOptions& o, Generator& generator) {
-  nn::Sequential head = contrast_head(network.features(), o.hidden, o.out, o.batch_norm, generator);
+  nn::Sequential head = contrast_head(
+      {.in = network.features(), .hidden = o.hidden, .out = o.out, .batch_norm = o.batch_norm}, generator);
   return Encoder(std::move(network), std::move(head));
 }
 
 Moco::Moco(Backbone network, const MocoOptions& o, Generator& generator)
-    : options(o), query(encoder(std::move(network), o, generator)), key(query), queue(o.negatives, o.out, generator) {}
+    : options(o),
+      query(encoder(std::move(network), o, generator)),
+      key(query),
+      queue({.size = o.negatives, .dim = o.out}, generator) {}
 
 std::vector<Follows> Moco::teachers() {
   return {{&key, "query.", [this](const Position&) { return options.momentum; }}};

@@ -9,17 +9,17 @@ namespace fovea::models {
 
 struct MocoOptions {
   int64_t hidden = 2048;     // units of the head's hidden layer; 0: a head of one Linear, v1's
-  int64_t out = 128;         // units of its last layer
-  bool batch_norm = false;   // after the head's layers, as in MoCo v3: keys drift less from those in the queue
-  int64_t negatives = 4096;  // K, keys in the queue; 65536 in the papers
-  float temperature = 0.2f;  // t
-  float momentum = 0.999f;   // m of the keys' network
-  bool symmetric = false;    // both views are queries, each with the other's keys
+  int64_t out = 128;         // D, units of the head's last layer
+  bool batch_norm = false;   // after each Linear of the head, as in MoCo v3: keys drift less
+  int64_t negatives = 4096;  // K, number of negatives: keys in the queue; 65536 in the papers
+  float temperature = 0.2f;  // t of InfoNCE
+  float momentum = 0.999f;   // m of the key network: key network = m key network + (1 - m) query network
+  bool symmetric = false;    // both views are queries, each with the key of the other
 };
 
-// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query q, made of one view,
-// finds its key k, which a slowly following copy of the network makes of the other view, among the K keys of earlier
-// batches.
+// MoCo v1 (He et al., 2019, arXiv:1911.05722) and v2 (Chen et al., 2020, arXiv:2003.04297): a query q, made of one
+// view, finds its key k, which a slowly following copy of the network makes of the other view, among the K keys of
+// earlier batches.
 //
 //   loss = mean over queries i of  -log( exp(q_i . k_i / t) / (exp(q_i . k_i / t) + sum_j exp(q_i . queue_j / t)) )
 //

@@ -8,9 +8,9 @@ namespace fovea::models {
 
 struct MocoV3Options {
   int64_t hidden = 4096;   // units of the hidden layers of projector and predictor
-  int64_t out = 256;       // units of their last layers
-  float temperature = 1;   // t
-  float momentum = 0.99f;  // m of the keys' network at the start; rises to 1 along half a cosine
+  int64_t out = 256;       // D, units of the last layers of projector and predictor
+  float temperature = 1;   // t of InfoNCE
+  float momentum = 0.99f;  // m of the key network at the start; rises to 1 along half a cosine
 };
 
 // MoCo v3 in its form for ResNets (Chen et al., 2021, arXiv:2104.02057): no queue, the keys of the batch are the

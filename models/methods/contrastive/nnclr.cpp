@@ -11,7 +11,7 @@ namespace fovea::models {
 Nnclr::Nnclr(Backbone network, const NnclrOptions& o, Generator& generator)
     : options(o),
       backbone(std::move(network)),
-      support(o.support, o.out, generator),
+      support({.size = o.support, .dim = o.out}, generator),
       projector(mlp_head({backbone.features(), o.hidden, o.hidden, o.out}, LastNorm::batch_norm, generator)),
       predictor(mlp_head({o.out, o.predictor_hidden > 0 ? o.predictor_hidden : 2 * o.hidden, o.out}, LastNorm::none,
                          generator)) {}

@@ -7,11 +7,11 @@ namespace fovea::models {
 
 struct NnclrOptions {
   int64_t hidden = 2048;         // units of the projector's hidden layers
-  int64_t out = 256;             // units of the last layers of projector and predictor
+  int64_t out = 256;             // D, units of the last layers of projector and predictor
   int64_t predictor_hidden = 0;  // units of the predictor's hidden layer; 0: twice as many as `hidden`
-  int64_t support = 4096;        // embeddings in the support set Q; 98304 in the paper
-  float temperature = 0.1f;      // t
-  bool nt_xent = false;          // contrast with both sides' rows, as lightly does, and not with the predictions alone
+  int64_t support = 4096;        // size of the support set Q: embeddings of earlier batches; 98304 in the paper
+  float temperature = 0.1f;      // t of the cosines
+  bool nt_xent = false;          // NT-Xent: other images' neighbours and predictions are both negatives, as in lightly
 };
 
 // NNCLR (Dwibedi et al., 2021, arXiv:2104.14548): the positive of a view is the other view's nearest neighbour among

@@ -8,15 +8,23 @@
 
 namespace fovea::models {
 
+const Choices<PirlLoss>& pirl_losses() {
+  static const Choices<PirlLoss> all = {
+      {"nce", "noise-contrastive estimation against K images drawn at random", PirlLoss::nce},
+      {"info-nce", "cross entropy over the image's own row of the bank and K images drawn at random",
+       PirlLoss::info_nce}};
+  return all;
+}
+
 Pirl::Pirl(Backbone network, int64_t images, const PirlOptions& o, Generator& generator)
     : options(o),
       backbone(std::move(network)),
-      bank(images, o.out, generator),
-      projector(contrast_head(backbone.features(), 0, o.out, o.batch_norm, generator)),
-      patch_head(contrast_head(backbone.features(), 0, o.out, o.batch_norm, generator)),
-      jigsaw_head(contrast_head(kSide * kSide * o.out, 0, o.out, o.batch_norm, generator)),
-      nce(images, o.temperature) {
-  check(o.loss == "nce" || o.loss == "info-nce", "Pirl: want the loss nce or info-nce, got {}", o.loss);
+      bank({.images = images, .dim = o.out}, generator),
+      projector(contrast_head({.in = backbone.features(), .out = o.out, .batch_norm = o.batch_norm}, generator)),
+      patch_head(contrast_head({.in = backbone.features(), .out = o.out, .batch_norm = o.batch_norm}, generator)),
+      jigsaw_head(contrast_head({.in = kSide * kSide * o.out, .out = o.out, .batch_norm = o.batch_norm}, generator)),
+      nce({.images = images, .temperature = o.temperature}) {
+  pirl_losses().at(o.loss, "Pirl");
 }
 
 Tensor Pirl::jigsaw(const Tensor& x) {
@@ -33,7 +41,7 @@ Tensor Pirl::loss(const data::Batch& batch, Step& step) {
   Tensor w = step.gather(jigsaw(batch.group(1)));                              // [N, out], of their jigsaws
   Tensor index = step.gather(batch.index), own = bank.at(index), others = noise();
   step.watch(v, w);
-  const bool info_nce = options.loss == "info-nce";
+  const bool info_nce = pirl_losses().at(options.loss, "Pirl") == PirlLoss::info_nce;
   if (info_nce) step.chance(std::log(1.0 + double(options.negatives)));
   auto contrast = [&](const Tensor& features) {
     return info_nce ? losses::info_nce(features, own.to(features.dtype()), others, options.temperature)

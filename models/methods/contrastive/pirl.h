@@ -2,20 +2,25 @@
 
 #include <string>
 
+#include <fovea/core/choices.h>
 #include <fovea/losses/contrastive/instance.h>
 #include <fovea/models/methods/method.h>
 #include <fovea/models/parts/memory.h>
 
 namespace fovea::models {
 
+enum class PirlLoss { nce, info_nce };
+// The losses by name.
+const Choices<PirlLoss>& pirl_losses();
+
 struct PirlOptions {
-  std::string loss = "nce";    // nce or info-nce
-  int64_t out = 128;           // numbers in a feature
-  bool batch_norm = false;     // after each head
-  float temperature = 0.07f;   // t
-  int64_t negatives = 4096;    // K, images drawn as noise each step; 32000 in the paper
-  float jigsaw_weight = 0.5f;  // lambda, the share of the jigsaws' loss
-  float bank_momentum = 0.5f;  // m, of an image's row when it is seen
+  std::string loss = "nce";    // of pirl_losses()
+  int64_t out = 128;           // D, dimensions of a feature
+  bool batch_norm = false;     // after each head, a Linear
+  float temperature = 0.07f;   // t of the cosines
+  int64_t negatives = 4096;    // K, number of noise images, drawn from the bank each step; 32000 in the paper
+  float jigsaw_weight = 0.5f;  // lambda: loss = (1 - lambda) the images' loss + lambda the jigsaws' loss
+  float bank_momentum = 0.5f;  // m of the memory bank: row of an image = m row + (1 - m) its new feature
 };
 
 // PIRL (Misra and van der Maaten, 2019, arXiv:1912.01991): an image and a jigsaw of it must both match what a memory

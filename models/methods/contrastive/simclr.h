@@ -6,8 +6,8 @@ namespace fovea::models {
 
 struct SimClrOptions {
   int64_t hidden = 0;        // units of the projector's hidden layer; 0: as many as the features
-  int64_t out = 128;         // units of its last layer
-  float temperature = 0.5f;  // t
+  int64_t out = 128;         // D, units of the projector's last layer
+  float temperature = 0.5f;  // t of NT-Xent
 };
 
 // SimCLR (Chen et al., 2020, arXiv:2002.05709): two augmented views of an image attract, all other views of the batch

@@ -6,16 +6,17 @@ namespace fovea::models {
 
 struct SupConOptions {
   int64_t hidden = 0;        // units of the projector's hidden layer; 0: as many as the features
-  int64_t out = 128;         // units of its last layer
-  float temperature = 0.1f;  // t
-  bool mean_inside = false;  // the mean over positives inside the logarithm: the paper's weaker form
+  int64_t out = 128;         // D, units of the projector's last layer
+  float temperature = 0.1f;  // t of the cosines
+  bool mean_inside = false;  // the mean over an image's positives inside the logarithm: the paper's weaker form
 };
 
 // SupCon (Khosla et al., 2020, arXiv:2004.11362): views of images of one class attract, all other views of the batch
 // repel.
 //
 //   loss = losses::supcon
-//        = mean over the 2N views i of  mean over p in P(i) of  -log( exp(z_i . z_p / t) / sum_{a != i} exp(z_i . z_a / t) )
+//        = mean over the 2N views i of  mean over p in P(i) of
+//            -log( exp(z_i . z_p / t) / sum_{a != i} exp(z_i . z_a / t) )
 //
 // z: the projections, each divided by its length; P(i): all other views of images of i's class. The projector is
 // Linear-ReLU-Linear, features -> hidden -> out, both with bias. A batch has two views of each image, and the labels.

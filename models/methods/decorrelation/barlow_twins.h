@@ -6,7 +6,7 @@
 namespace fovea::models {
 
 struct BarlowTwinsOptions {
-  float lambda = 5e-3f;  // weight of the correlations between different dimensions
+  float lambda = 5e-3f;  // weight of the off-diagonal elements of C
   int64_t width = 0;  // D, units of the projector's layers; 0: four times the features, the paper's 8192 for ResNet-50
 };
 

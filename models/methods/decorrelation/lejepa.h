@@ -6,10 +6,10 @@
 namespace fovea::models {
 
 struct LeJepaOptions {
-  float lambda = 0.05f;   // weight of SIGReg; the agreement of views has the rest
-  int64_t slices = 1024;  // random directions of SIGReg, new ones each step
+  float lambda = 0.05f;   // lambda: loss = lambda SIGReg + (1 - lambda) squared distance of views to mu
+  int64_t slices = 1024;  // random directions that SIGReg projects embeddings onto, new ones each step
   int64_t out = 64;       // D, units of the projector's last layer
-  int64_t hidden = 2048;  // units of its hidden layers
+  int64_t hidden = 2048;  // units of the projector's hidden layers
 };
 
 // LeJEPA (Balestriero & LeCun, 2025, arXiv:2511.08544): all views of an image agree with the mean mu of its global

@@ -11,10 +11,10 @@ namespace fovea::models {
 
 struct MmcrOptions {
   int64_t hidden = 512;       // units of the projector's hidden layers
-  int64_t hidden_layers = 1;  // the paper's ImageNet runs: two of 8192, and 512 units after them
-  int64_t out = 128;          // D, units of its last layer
-  float lambda = 0;           // weight of the term that makes each image's views compact
-  float momentum = 0;         // m of a momentum network; 0: no such network
+  int64_t hidden_layers = 1;  // number of hidden layers; the paper's ImageNet runs: two of 8192, and D = 512
+  int64_t out = 128;          // D, units of the projector's last layer
+  float lambda = 0;           // weight of ||Z_b||_*, which makes each image's views compact
+  float momentum = 0;         // m of the momentum network; 0: no such network
 };
 
 // MMCR (Yerxa et al., 2023, arXiv:2303.03307): the means of all images' views spread over as many directions as

@@ -10,7 +10,9 @@ VicReg::VicReg(Backbone network, const VicRegOptions& o, Generator& generator)
 Tensor VicReg::loss(const data::Batch& batch, Step& step) {
   const auto [z1, z2] = two_views(projector(step.features(backbone, batch.group(0))));  // [N, D] each
   step.watch(z1, z2);
-  return losses::vicreg(step.gather(z1), step.gather(z2), {options.invariance, options.variance, options.covariance});
+  return losses::vicreg(
+      step.gather(z1), step.gather(z2),
+      {.invariance = options.invariance, .variance = options.variance, .covariance = options.covariance});
 }
 
 }  // namespace fovea::models

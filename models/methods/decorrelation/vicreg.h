@@ -6,9 +6,9 @@
 namespace fovea::models {
 
 struct VicRegOptions {
-  float invariance = 25;  // w_i, weight of the distance between two views
-  float variance = 25;    // w_v, weight of the dimensions' lack of variance
-  float covariance = 1;   // w_c, weight of the covariances
+  float invariance = 25;  // w_i, weight of the squared distance of two views
+  float variance = 25;    // w_v, weight of v, what dimensions lack of a standard deviation of 1
+  float covariance = 1;   // w_c, weight of c, the squared covariances of different dimensions
   int64_t width = 0;  // D, units of the projector's layers; 0: four times the features, the paper's 8192 for ResNet-50
 };
 

@@ -6,11 +6,11 @@
 namespace fovea::models {
 
 struct VicRegLOptions {
-  float alpha = 0.75f;               // weight of the global loss; the local one has the rest
-  int64_t matches = 20;              // pairs of places that are nearest by location, from the first view to the second
-  int64_t matches_back = 4;          // and from the second view to the first
-  bool few_feature_matches = false;  // as few pairs that are nearest by their features, in place of all
-  int64_t width = 0;                 // units of the projector's layers; 0: four times the features
+  float alpha = 0.75f;       // loss = alpha VICReg of whole images + (1 - alpha) VICReg of matched places
+  int64_t matches = 20;      // pairs of places nearest in location that are used, from the first view to the second
+  int64_t matches_back = 4;  // from the second view to the first
+  bool few_feature_matches = false;  // use as few of the pairs nearest in feature, not all
+  int64_t width = 0;                 // D, units of the projector's layers; 0: four times the features
   int64_t local = 512;               // units of the local projector's layers
   bool layer_norm = false;           // in the local projector, in place of batch norm
 };

@@ -6,11 +6,11 @@
 namespace fovea::models {
 
 struct WMseOptions {
-  int64_t out = 0;         // D, dimensions that are whitened; 0: half the group, 64 at most
+  int64_t out = 0;         // D, dimensions of the embeddings, which are whitened; 0: half the group, 64 at most
   int64_t hidden = 1024;   // units of the projector's hidden layer
   int64_t group = 128;     // images that are whitened together, a divisor of the batch, at least 2 D
-  int64_t iterations = 1;  // draws of groups a step
-  float eps = 0;           // shrinks covariances towards the identity
+  int64_t iterations = 1;  // random divisions into groups a step; the loss is the mean over them
+  float eps = 0;           // of the whitening, by the covariance (1 - eps) S + eps I
 };
 
 // W-MSE (Ermolov et al., 2021, arXiv:2007.06346): the views of an image attract after their batches were whitened;

@@ -8,8 +8,8 @@ namespace fovea::models {
 
 struct ByolOptions {
   int64_t hidden = 4096;                        // units of the hidden layers of projector and predictor
-  int64_t out = 256;                            // units of their last layers
-  float momentum = 0.996f, final_momentum = 1;  // m of the target, at the start and at the end, along half a cosine
+  int64_t out = 256;                            // D, units of the last layers of projector and predictor
+  float momentum = 0.996f, final_momentum = 1;  // m of the target at the start and, along half a cosine, at the end
 };
 
 // BYOL (Grill et al., 2020, arXiv:2006.07733): what the online network predicts from one view is the projection z' that

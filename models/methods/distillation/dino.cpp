@@ -19,7 +19,7 @@ nn::Sequential dino_head(int64_t in, const DinoOptions& o, Generator& generator)
     if (entry.value.rank() == 2) nn::trunc_normal_(entry.value, {.std = 0.02}, generator);
     if (entry.name.ends_with("bias")) nn::constant_(entry.value, 0);
   }
-  head.append(CosineLinear(o.bottleneck, o.outputs, generator));
+  head.append(CosineLinear({.in = o.bottleneck, .out = o.outputs}, generator));
   return head;
 }
 

@@ -8,16 +8,17 @@
 namespace fovea::models {
 
 struct DinoOptions {
-  int64_t outputs = 2048;    // K, dimensions of the distributions that are matched
+  int64_t outputs = 2048;    // K, number of outputs: the classes of the distributions that are matched
   int64_t hidden = 0;        // units of the head's two hidden layers; 0: four times the features, 2048 for a ResNet-18
   int64_t bottleneck = 256;  // units before the head's last layer
   bool batch_norm = true;    // after the hidden layers: for convolutional backbones
-  float momentum = 0.996f, final_momentum = 1;  // m of the teacher, at the start and at the end, along half a cosine
-  float teacher_temperature = 0.04f;            // t' at the start
-  float final_temperature = 0.04f;              // and after temperature_epochs, reached in a straight line
-  int64_t temperature_epochs = 30;
-  float centre_momentum = 0.9f;  // share of the centre c that stays each step
-  int64_t frozen_epochs = 1;     // epochs for which the head's last layer stays as it is
+  float momentum = 0.996f, final_momentum = 1;  // m of the teacher at the start and, along half a cosine, at the end
+  float teacher_temperature = 0.04f;            // t' of the teacher's softmax at the start
+  float final_temperature = 0.04f;              // t' after temperature_epochs, reached in a straight line
+  int64_t temperature_epochs = 30;              // epochs over which t' changes
+  float centre_momentum =
+      0.9f;  // of the centre: c = centre_momentum c + (1 - centre_momentum) mean of the teacher's outputs
+  int64_t frozen_epochs = 1;  // epochs at the start in which the head's last layer gets no gradient
 };
 
 // DINO's head: three Linears with GELU (and batch norm) between them, then cosines with as many directions as there are

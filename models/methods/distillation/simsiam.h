@@ -8,7 +8,7 @@ namespace fovea::models {
 struct SimSiamOptions {
   int64_t out = 2048;                  // D, units of the projector's layers
   int64_t bottleneck = 0;              // units of the predictor's hidden layer; 0: a quarter of D
-  bool gradient_into_targets = false;  // without the stop-gradient, which makes the method collapse
+  bool gradient_into_targets = false;  // no stop-gradient: the method collapses
 };
 
 // SimSiam (Chen & He, 2021, arXiv:2011.10566): BYOL without a second network. Each view predicts the projection of the

@@ -8,11 +8,11 @@
 namespace fovea::models {
 
 struct TicoOptions {
-  float rho = 8;           // weight of the penalty
-  float beta = 0.9f;       // share of the running matrix C that stays each step
-  float momentum = 0.99f;  // m of the target at the start; rises to 1 along half a cosine
+  float rho = 8;           // weight of the covariance contrast
+  float beta = 0.9f;       // of the embeddings' second moments: C = beta C + (1 - beta) those of the batch
+  float momentum = 0.99f;  // m of the target network at the start; rises to 1 along half a cosine
   int64_t hidden = 4096;   // units of the projector's hidden layer
-  int64_t out = 256;       // D, units of its last layer
+  int64_t out = 256;       // D, units of the projector's last layer
 };
 
 // TiCo (Zhu et al., 2022, arXiv:2206.10698): the embedding of one view agrees with the one that a slowly following copy

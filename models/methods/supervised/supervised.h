@@ -6,8 +6,8 @@
 namespace fovea::models {
 
 struct SupervisedOptions {
-  int64_t classes = 10;       // C
-  float label_smoothing = 0;  // share of the target that is spread over all classes
+  int64_t classes = 10;       // C, number of classes
+  float label_smoothing = 0;  // share of a label that is spread evenly over all classes
 };
 
 // Supervised learning of the same network, for comparison: a linear classifier on the backbone, trained on the labels y

@@ -61,15 +61,15 @@ TEST_CASE("views made on the device are the CPU's to the bit: every preset", "[c
   const DatasetPtr pictures = std::make_shared<Pictures>();
   for (int size : {32, 21}) {
     INFO("size " << size);
-    compare(simclr_views(size, 1), pictures);
+    compare(simclr_views(size, {.strength = 1}), pictures);
     compare(byol_views(size), pictures);
     compare(simsiam_views(size, 3), pictures);
     compare(mocov1_views(size), pictures);
-    compare(swav_views(size, 14), pictures);
-    compare(dino_views(size, 16), pictures);
-    compare(dinov2_views(size, 14), pictures);
+    compare(swav_views({.size = size, .local_size = 14}), pictures);
+    compare(dino_views({.size = size, .local_size = 16}), pictures);
+    compare(dinov2_views({.size = size, .local_size = 14}), pictures);
     compare(smog_views(size), pictures);
-    compare(msn_views(size, 16), pictures);
+    compare(msn_views({.size = size, .local_size = 16}), pictures);
     compare(vicreg_views(size), pictures);
     compare(vicregl_views(size), pictures);
     compare(mae_views(size), pictures);
@@ -114,8 +114,8 @@ TEST_CASE("views made on the device are the CPU's to the bit: rows too wide for 
 TEST_CASE("views that are functions of images are made on the CPU", "[cuda][augment]") {
   const Views views({View(8, [](const Source& source, Rng&) { return source.crop(source.rect(), 8, 8); })});
   const LoaderOptions options{.batch_size = 4, .workers = 0};
-  Loader on_cpu(synthetic(8, 0, 12), views, options),
-      loader(synthetic(8, 0, 12), views, for_device(options, Device::cuda()));
+  Loader on_cpu(synthetic(8, {.image_size = 12}), views, options),
+      loader(synthetic(8, {.image_size = 12}), views, for_device(options, Device::cuda()));
   CHECK(!loader.options().raw);
   Uploader batches(loader, Device::cuda());
   Tensor found = batches.next()->view(0).to(Device::cpu());

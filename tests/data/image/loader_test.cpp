@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <fovea/core/allocator.h>
+#include <fovea/data/prefetch.h>
 #include <fovea/data/sets/synthetic.h>
 
 #include "support/catch.h"
@@ -66,7 +67,7 @@ class OneBad : public Dataset {
 TEST_CASE("batches are the same for any number of workers", "[data][loader]") {
   const DatasetPtr images = synthetic(45);
   auto run = [&](int workers, int prefetch) {
-    Loader loader(images, dino_views(16, 8, 2),
+    Loader loader(images, dino_views({.size = 16, .local_size = 8, .locals = 2}),
                   {.batch_size = 10, .seed = 5, .workers = workers, .prefetch = prefetch});
     return collect(loader, 3);
   };
@@ -80,7 +81,7 @@ TEST_CASE("batches are the same for any number of workers", "[data][loader]") {
 
 TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]") {
   const DatasetPtr images = synthetic(20);
-  Loader loader(images, dino_views(16, 8, 3), {.batch_size = 6, .workers = 1});
+  Loader loader(images, dino_views({.size = 16, .local_size = 8, .locals = 3}), {.batch_size = 6, .workers = 1});
   const Batch batch = *loader.next();
   CHECK(batch.size() == 6);
   REQUIRE(batch.view_count() == 5);
@@ -99,7 +100,7 @@ TEST_CASE("a batch holds normalised views, labels and indices", "[data][loader]"
 
 TEST_CASE("a batch says where its views lie, also where they are made on a device", "[data][loader]") {
   const DatasetPtr images = synthetic(20);
-  const Views views = dino_views(16, 8, 3);
+  const Views views = dino_views({.size = 16, .local_size = 8, .locals = 3});
   Loader made(images, views, {.batch_size = 10, .seed = 3, .workers = 1});
   Loader raw(images, views, {.batch_size = 10, .seed = 3, .workers = 1, .raw = true});
   const Batch batch = *made.next();
@@ -110,6 +111,13 @@ TEST_CASE("a batch says where its views lie, also where they are made on a devic
     CHECK((place[1] == 0 && place[3] == 0 && place[4] > 0));
     CHECK((std::min(place[2], place[2] + place[0]) >= 0 && std::max(place[2], place[2] + place[0]) <= 32));
     CHECK((place[5] >= 0 && place[5] + place[4] <= 32));
+  }
+  for (int64_t i = 0; i < 10; ++i) {  // [views, N]: what is drawn for an image, view after view
+    Rng rng = sample_rng(3, 0, batch.index.data<int64_t>()[i]);
+    for (int v = 0; v < views.count(); ++v) {
+      const Place place = place_of(views[v].draw()(32, 32, rng), views[v].size());
+      CHECK(std::memcmp(batch["places"].data<float>() + (v * 10 + i) * 6, place.data(), sizeof(place)) == 0);
+    }
   }
   Loader other(images, Views({View(32, [](const Source& source, Rng&) { return *source.image(); })}),
                {.batch_size = 10});
@@ -306,7 +314,7 @@ TEST_CASE("loader options are checked", "[data][loader]") {
 }
 
 TEST_CASE("a loader tells which views an image has in an epoch", "[data][loader]") {
-  const DatasetPtr dataset = synthetic(12, 0, 20);
+  const DatasetPtr dataset = synthetic(12, {.image_size = 20});
   Loader loader(dataset, simclr_views(16), {.batch_size = 4, .seed = 3, .workers = 0, .dtype = Dtype::u8});
   for (int epoch = 0; epoch < 2; ++epoch)
     while (auto batch = loader.next())

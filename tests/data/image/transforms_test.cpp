@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 
 #include "support/catch.h"
 #include "support/files.h"
@@ -56,14 +57,16 @@ TEST_CASE("resizing is torchvision's on PIL images to the bit", "[data][transfor
 }
 
 TEST_CASE("colour adjustments are torchvision's on PIL images to the bit", "[data][transforms]") {
-  for (auto [text, factor] : {std::pair{"0.0", 0.0f}, {"0.3", 0.3f}, {"1.7", 1.7f}}) {
+  for (const char* text : {"0.0", "0.3", "1.7"}) {
     INFO(text);
+    const float factor = std::stof(text);
     CHECK(difference(changed([&](Image& i) { adjust_brightness(i, factor); }), std::string("brightness_") + text) == 0);
     CHECK(difference(changed([&](Image& i) { adjust_contrast(i, factor); }), std::string("contrast_") + text) == 0);
     CHECK(difference(changed([&](Image& i) { adjust_saturation(i, factor); }), std::string("saturation_") + text) == 0);
   }
-  for (auto [text, factor] : {std::pair{"-0.5", -0.5f}, {"-0.1", -0.1f}, {"0.07", 0.07f}, {"0.37", 0.37f}}) {
+  for (const char* text : {"-0.5", "-0.1", "0.07", "0.37"}) {
     INFO(text);
+    const float factor = std::stof(text);
     CHECK(difference(changed([&](Image& i) { adjust_hue(i, factor); }), std::string("hue_") + text) == 0);
   }
   CHECK(difference(changed([](Image& i) { to_grayscale(i); }), "grayscale") == 0);

@@ -35,26 +35,42 @@ TEST_CASE("the presets have the views of the papers", "[data][views]") {
   CHECK(sizes(smog_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicreg_views(24)) == std::vector<int>{24, 24});
   CHECK(sizes(vicregl_views(24)) == std::vector<int>{24, 24});
-  CHECK(lejepa_views(32, 16).groups() == std::vector<int>{2, 6});
+  CHECK(lejepa_views({.size = 32, .local_size = 16}).groups() == std::vector<int>{2, 6});
   CHECK(sizes(lejepa_equal_views(24)) == std::vector<int>{24, 24, 24, 24});
   CHECK(sizes(mae_views(24)) == std::vector<int>{24});
   CHECK(sizes(simmim_views(24)) == std::vector<int>{24});
   CHECK(sizes(probe_views(24)) == std::vector<int>{24});
   CHECK(sizes(test_views(24)) == std::vector<int>{24});
-  CHECK(swav_views(32, 16).groups() == std::vector<int>{2, 6});
-  CHECK(dino_views(32, 16).groups() == std::vector<int>{2, 6});
-  CHECK(dinov2_views(32, 14).groups() == std::vector<int>{2, 8});
-  CHECK(msn_views(32, 16).groups() == std::vector<int>{2, 10});
-  CHECK(sizes(msn_views(32, 16, 0.5f, 1)) == std::vector<int>{32, 32, 16});
+  CHECK(swav_views({.size = 32, .local_size = 16}).groups() == std::vector<int>{2, 6});
+  CHECK(dino_views({.size = 32, .local_size = 16}).groups() == std::vector<int>{2, 6});
+  CHECK(dinov2_views({.size = 32, .local_size = 14}).groups() == std::vector<int>{2, 8});
+  CHECK(msn_views({.size = 32, .local_size = 16}).groups() == std::vector<int>{2, 10});
+  CHECK(sizes(msn_views({.size = 32, .local_size = 16, .locals = 1})) == std::vector<int>{32, 32, 16});
+}
+
+TEST_CASE("the recipes by name are the papers'", "[data][views]") {
+  const MultiCropOptions crops{.size = 32, .local_size = 16};
+  auto groups = [&](const char* name) { return view_recipes().at(name, "views")(crops).groups(); };
+  for (const char* name : {"simclr", "byol", "simsiam", "mocov1", "smog", "vicreg", "vicregl"}) {
+    INFO(name);
+    CHECK(groups(name) == std::vector<int>{2});
+  }
+  for (const char* name : {"fastsiam", "lejepa-equal"}) CHECK(groups(name) == std::vector<int>{4});
+  for (const char* name : {"swav", "dino", "lejepa"}) CHECK(groups(name) == std::vector<int>{2, 6});
+  CHECK(view_recipes().entries().size() == 12);
+  CHECK(view_recipes().at("byol", "views")(crops)[1].recipe()->solarize == 0.2f);
+  CHECK(view_recipes().at("vicreg", "views")(crops)[1].recipe()->solarize_before_blur);
+  CHECK(dino_views({.size = 32, .local_size = 16, .locals = 3})[4].size() == 16);
 }
 
 TEST_CASE("every preset makes images of its sizes, the same for the same random numbers", "[data][views]") {
-  const Source source = synthetic(1, 0, 40)->get(0);
+  const Source source = synthetic(1, {.image_size = 40})->get(0);
   for (const Views& views :
-       {simclr_views(32), byol_views(24), simsiam_views(20), mocov1_views(24), pirl_views(24), swav_views(32, 16),
-        dino_views(32, 16), dinov2_views(28, 14), smog_views(24), msn_views(32, 16), vicreg_views(24),
-        vicregl_views(24), lejepa_views(32, 16), lejepa_equal_views(24), mae_views(32), simmim_views(32),
-        test_views(24), probe_views(24)}) {
+       {simclr_views(32), byol_views(24), simsiam_views(20), mocov1_views(24), pirl_views(24),
+        swav_views({.size = 32, .local_size = 16}), dino_views({.size = 32, .local_size = 16}),
+        dinov2_views({.size = 28, .local_size = 14}), smog_views(24), msn_views({.size = 32, .local_size = 16}),
+        vicreg_views(24), vicregl_views(24), lejepa_views({.size = 32, .local_size = 16}), lejepa_equal_views(24),
+        mae_views(32), simmim_views(32), test_views(24), probe_views(24)}) {
     Rng a(1, 2), b(1, 2), c(1, 3);
     const std::vector<Image> images = views(source, a), again = views(source, b), others = views(source, c);
     REQUIRE(int(images.size()) == views.count());
@@ -67,7 +83,7 @@ TEST_CASE("every preset makes images of its sizes, the same for the same random 
 }
 
 TEST_CASE("views of one image differ, and the test view does not", "[data][views]") {
-  const Source source = synthetic(1, 0, 40)->get(0);
+  const Source source = synthetic(1, {.image_size = 40})->get(0);
   Rng rng(1, 2), other(3, 4);
   const std::vector<Image> images = simclr_views(32)(source, rng);
   CHECK(!(images[0] == images[1]));
@@ -75,7 +91,7 @@ TEST_CASE("views of one image differ, and the test view does not", "[data][views
 }
 
 TEST_CASE("one view in five is gray", "[data][views]") {
-  const Source source = synthetic(1, 0, 32)->get(0);
+  const Source source = synthetic(1, {.image_size = 32})->get(0);
   const Views views = simclr_views(8);
   int gray = 0;
   for (uint64_t i = 0; i < 2000; ++i) {

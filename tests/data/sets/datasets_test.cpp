@@ -162,8 +162,8 @@ TEST_CASE("CIFAR's binary files are read", "[data][datasets]") {
   write_file(folder / "train.bin", cifar_records(2, {{19, 99}, {3, 7}}));
   write_file(folder / "test.bin", cifar_records(2, {{0, 1}}));
   CHECK(open_dataset("cifar100:" + folder.path().string()).train->label(0) == 99);
-  CHECK(cifar100(folder.path(), true).train->label(0) == 19);
-  CHECK(cifar100(folder.path(), true).train->classes().size() == 20);
+  CHECK(cifar100(folder.path(), {.coarse = true}).train->label(0) == 19);
+  CHECK(cifar100(folder.path(), {.coarse = true}).train->classes().size() == 20);
   fs::create_directory(folder / "cifar-100-binary");
   write_file(folder / "cifar-100-binary" / "train.bin", cifar_records(2, {{1, 2}}));
   write_file(folder / "cifar-100-binary" / "test.bin", cifar_records(2, {{3, 4}}));
@@ -254,7 +254,7 @@ TEST_CASE("drawn images depend on seed and index alone, and each shape is a clas
   CHECK(split.train->size() == 50);
   CHECK(split.test->size() == 10);
   CHECK(split.train->image_size() == 32);
-  const DatasetPtr again = synthetic(20, 0);
+  const DatasetPtr again = synthetic(20);
   CHECK(*split.train->get(7).image() == *again->get(7).image());
   CHECK(!(*split.test->get(7).image() == *again->get(7).image()));
   std::map<int64_t, int> counts;
@@ -262,20 +262,21 @@ TEST_CASE("drawn images depend on seed and index alone, and each shape is a clas
   CHECK(counts.size() == split.train->classes().size());
   CHECK(counts[0] == 5);
   CHECK_THROWS_WITH(synthetic(0), Catch::Contains("at least one image"));
-  CHECK_THROWS_WITH(synthetic(5, 0, 4), Catch::Contains("8 to 1024"));
+  CHECK_THROWS_WITH(synthetic(5, {.image_size = 4}), Catch::Contains("8 to 1024"));
   CHECK_THAT(refusal("synthetic:-3"), Catch::Contains("positive number of images, got \"-3\""));
   CHECK_THAT(refusal("synthetic:12x"), Catch::Contains("\"12x\""));
 }
 
 TEST_CASE("dataset names are checked", "[data][datasets]") {
-  CHECK_THAT(refusal("mnist"), Catch::Contains("want fashion-mnist[:DIR]") && Catch::Contains("got \"mnist\""));
+  CHECK_THAT(refusal("mnist"), Catch::Contains("want one of fashion-mnist[:DIR], cifar10:DIR,") &&
+                                   Catch::EndsWith("got mnist; did you mean fashion-mnist?"));
   CHECK_THAT(refusal(""), Catch::Contains("got \"\""));
   CHECK_THAT(refusal("cifar10"), Catch::Contains("cifar10:DIR"));
   CHECK_THAT(refusal("imagefolder:"), Catch::Contains("imagefolder:DIR"));
 }
 
 TEST_CASE("subsets choose by index", "[data][datasets]") {
-  const DatasetPtr all = synthetic(20, 0), some = subset(all, {19, 3, 3});
+  const DatasetPtr all = synthetic(20), some = subset(all, {19, 3, 3});
   CHECK(some->size() == 3);
   CHECK(some->label(0) == all->label(19));
   CHECK(*some->get(2).image() == *all->get(3).image());

@@ -32,7 +32,8 @@ TEST_CASE("SwAV's codes are targets without gradient, those of each global view 
   const int64_t views = 5, n = 6, k = 11;
   Tensor values = cosines(views, n, k);
   Tensor scores = values.clone().set_requires_grad(), same = values.clone().set_requires_grad();
-  Tensor codes = concat({sinkhorn(rows(values, 0, n), 0.1, 5), sinkhorn(rows(values, 1, n), 0.1, 5)});
+  Tensor codes = concat({sinkhorn(rows(values, 0, n), {.epsilon = 0.1, .iterations = 5}),
+                         sinkhorn(rows(values, 1, n), {.epsilon = 0.1, .iterations = 5})});
   Tensor loss = swav(scores, views, {}, {.temperature = 0.2, .epsilon = 0.1, .iterations = 5});
   Tensor expected = losses::cross_view(same / 0.2, codes, views);
   CHECK(loss.item() == Approx(expected.item()).epsilon(1e-6));

@@ -27,15 +27,15 @@ TEST_CASE("DCLW weighs pairs by how far they lie apart", "[losses][contrastive]"
 }
 
 TEST_CASE("DCLW is DCL where all pairs lie equally far apart", "[losses][contrastive]") {
-  CHECK(dclw(known_a(), known_b(), 0.1).item() == Approx(-0.185284).margin(1e-6));
-  CHECK(dclw(eye(4), eye(4), 0.2).item() == Approx(dcl(eye(4), eye(4), 0.2).item()));
+  CHECK(dclw(known_a(), known_b(), {.temperature = 0.1}).item() == Approx(-0.185284).margin(1e-6));
+  CHECK(dclw(eye(4), eye(4), {.temperature = 0.2}).item() == Approx(dcl(eye(4), eye(4), 0.2).item()));
 }
 
 TEST_CASE("DCLW's weights are constants to the gradient", "[losses][contrastive]") {
   Generator generator(1);
   Tensor a = randn({7, 4}, generator).set_requires_grad(), b = randn({7, 4}, generator).set_requires_grad();
   Tensor x = a.detach().set_requires_grad(), y = b.detach().set_requires_grad();
-  dclw(a, b, 0.2, 0.4).backward();
+  dclw(a, b, {.temperature = 0.2, .sigma = 0.4}).backward();
   dcl(x, y, 0.2, dclw_weight(a, b, 0.4)).backward();
   CHECK(relative_error(a.grad(), x.grad()) == 0);
   CHECK(relative_error(b.grad(), y.grad()) == 0);
@@ -43,11 +43,11 @@ TEST_CASE("DCLW's weights are constants to the gradient", "[losses][contrastive]
 
 TEST_CASE("DCL and DCLW are losses of cosines", "[losses][contrastive]") {
   expect_loss_of_cosines([](const Tensor& a, const Tensor& b) { return dcl(a, b, 0.5); });
-  expect_loss_of_cosines([](const Tensor& a, const Tensor& b) { return dclw(a, b, 0.5); });
+  expect_loss_of_cosines([](const Tensor& a, const Tensor& b) { return dclw(a, b, {.temperature = 0.5}); });
 }
 
 TEST_CASE("DCLW says what it wanted", "[losses][contrastive]") {
-  CHECK_THROWS_WITH(dclw(eye(4), eye(3), 0.1), Catch::Contains("[4, 4]") && Catch::Contains("[3, 3]"));
-  CHECK_THROWS_WITH(dclw(eye(1), eye(1), 0.1), Catch::Contains("at least 2"));
-  CHECK_THROWS_WITH(dclw(eye(3), eye(3), 0.1, 0), Catch::Contains("sigma"));
+  CHECK_THROWS_WITH(dclw(eye(4), eye(3), {.temperature = 0.1}), Catch::Contains("[4, 4]") && Catch::Contains("[3, 3]"));
+  CHECK_THROWS_WITH(dclw(eye(1), eye(1), {.temperature = 0.1}), Catch::Contains("at least 2"));
+  CHECK_THROWS_WITH(dclw(eye(3), eye(3), {.temperature = 0.1, .sigma = 0}), Catch::Contains("sigma"));
 }

@@ -21,10 +21,14 @@ Tensor padded(const Tensor& rows) {
 }  // namespace
 
 TEST_CASE("DirectCLR gives the losses that are known", "[losses][contrastive]") {
-  CHECK(directclr(padded(known_a()), padded(known_b()), 2, 0.5).item() == Approx(0.524897).margin(1e-6));
-  CHECK(directclr(padded(known_a()), padded(known_b()), 2, 0.1).item() == Approx(0.892118).margin(1e-6));
-  CHECK(directclr(eye(2, Dtype::f64), eye(2, Dtype::f64), 2, 0.1).item() == Approx(4.53989e-5).epsilon(1e-5));
-  CHECK(directclr(Tensor::ones({6, 3}), Tensor::ones({6, 3}), 2, 0.1).item() == Approx(std::log(6.0)).margin(1e-5));
+  CHECK(directclr(padded(known_a()), padded(known_b()), {.channels = 2, .temperature = 0.5}).item() ==
+        Approx(0.524897).margin(1e-6));
+  CHECK(directclr(padded(known_a()), padded(known_b()), {.channels = 2, .temperature = 0.1}).item() ==
+        Approx(0.892118).margin(1e-6));
+  CHECK(directclr(eye(2, Dtype::f64), eye(2, Dtype::f64), {.channels = 2, .temperature = 0.1}).item() ==
+        Approx(4.53989e-5).epsilon(1e-5));
+  CHECK(directclr(Tensor::ones({6, 3}), Tensor::ones({6, 3}), {.channels = 2, .temperature = 0.1}).item() ==
+        Approx(std::log(6.0)).margin(1e-5));
   // lightly's form is NT-Xent of the channels that count.
   Tensor a = slice(padded(known_a()), 1, 0, 2), b = slice(padded(known_b()), 1, 0, 2);
   CHECK(losses::nt_xent(a, b, 0.5).item() == Approx(0.870714).margin(1e-6));
@@ -33,7 +37,7 @@ TEST_CASE("DirectCLR gives the losses that are known", "[losses][contrastive]") 
 TEST_CASE("in DirectCLR the channels that do not count have no gradient", "[losses][contrastive]") {
   Generator generator(4);
   Tensor r0 = randn({5, 7}, generator).set_requires_grad(), r1 = randn({5, 7}, generator).set_requires_grad();
-  directclr(r0, r1, 3, 0.2).backward();
+  directclr(r0, r1, {.channels = 3, .temperature = 0.2}).backward();
   for (const Tensor& grad : {r0.grad(), r1.grad()}) {
     for (double g : slice(grad, 1, 3, 7).to_vector<double>()) CHECK(g == 0);
     CHECK(max(abs(slice(grad, 1, 0, 3))).item() > 0.01);
@@ -41,12 +45,13 @@ TEST_CASE("in DirectCLR the channels that do not count have no gradient", "[loss
 }
 
 TEST_CASE("DirectCLR is a loss of cosines", "[losses][contrastive]") {
-  expect_loss_of_cosines([](const Tensor& a, const Tensor& b) { return directclr(a, b, 4, 0.5); });
+  expect_loss_of_cosines(
+      [](const Tensor& a, const Tensor& b) { return directclr(a, b, {.channels = 4, .temperature = 0.5}); });
 }
 
 TEST_CASE("DirectCLR says what it wanted", "[losses][contrastive]") {
-  CHECK_THROWS_WITH(directclr(eye(4), eye(4), 5, 0.1), Catch::Contains("from 1 to 4"));
-  CHECK_THROWS_WITH(directclr(eye(4), eye(4), 0, 0.1), Catch::Contains("got 0"));
-  CHECK_THROWS_WITH(directclr(eye(4), eye(5), 2, 0.1), Catch::Contains("[5, 5]"));
-  CHECK_THROWS_WITH(directclr(eye(4), eye(4), 2, -1), Catch::Contains("temperature"));
+  CHECK_THROWS_WITH(directclr(eye(4), eye(4), {.channels = 5, .temperature = 0.1}), Catch::Contains("from 1 to 4"));
+  CHECK_THROWS_WITH(directclr(eye(4), eye(4), {.channels = 0, .temperature = 0.1}), Catch::Contains("got 0"));
+  CHECK_THROWS_WITH(directclr(eye(4), eye(5), {.channels = 2, .temperature = 0.1}), Catch::Contains("[5, 5]"));
+  CHECK_THROWS_WITH(directclr(eye(4), eye(4), {.channels = 2, .temperature = -1}), Catch::Contains("temperature"));
 }

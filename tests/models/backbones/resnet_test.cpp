@@ -119,7 +119,7 @@ TEST_CASE("weights start as torchvision's, and zero_init_residual starts each bl
   models::ResNet deep = models::resnet50({.width = 4, .zero_init_residual = true});
   CHECK(max(abs(nn::torch_state(deep).at("layer2.3.bn3.weight"))).item() == 0);
 
-  models::BasicBlock block(8, 8, 1, default_generator());
+  models::BasicBlock block({.in = 8, .planes = 8}, default_generator());
   nn::freeze(block);
   block.bn2.weight.value.fill_(0);
   Tensor x = relu(randn({2, 5, 5, 8}));

@@ -82,7 +82,7 @@ TEST_CASE("crops one by one have the gradients of the crops together, in less me
 
 TEST_CASE("prototypes keep rows of length 1 and give cosines", "[models]") {
   manual_seed(5);
-  models::Prototypes prototypes(6, 4);
+  models::Prototypes prototypes({.in = 6, .count = 4});
   auto lengths = [&] { return sum(square(prototypes.weight), {1}).to_vector<float>(); };
   for (float length : lengths()) CHECK(length == Approx(1).epsilon(1e-6));
   Tensor z = normalize(randn({5, 6}));

@@ -30,16 +30,16 @@ Tensor index_of(const std::vector<int64_t>& index) {
 
 TEST_CASE("a queue starts with random rows of length 1", "[models][memory]") {
   Generator generator(3), same(3);
-  models::Queue queue(50, 7, generator), other(50, 7, same);
+  models::Queue queue({.size = 50, .dim = 7}, generator), other({.size = 50, .dim = 7}, same);
   CHECK(queue.rows().shape() == Shape{50, 7});
   for (float length : values(sum(square(queue.rows()), {1}))) CHECK(length == Approx(1).epsilon(1e-5));
   CHECK(values(queue.rows()) == values(other.rows()));
   CHECK(queue.str() == "Queue(50, 7)");
-  CHECK_THROWS_WITH(models::Queue(0, 7), Catch::Contains("0 x 7"));
+  CHECK_THROWS_WITH(models::Queue({.size = 0, .dim = 7}), Catch::Contains("0 x 7"));
 }
 
 TEST_CASE("a queue holds the last rows that were pushed, newest first", "[models][memory]") {
-  models::Queue queue(5, 1);
+  models::Queue queue({.size = 5, .dim = 1});
   queue.push(rows_of({1, 2}));
   queue.push(rows_of({3, 4}));
   CHECK(values(queue.rows().slice(0, 4)) == std::vector<float>{3, 4, 1, 2});
@@ -55,14 +55,17 @@ TEST_CASE("a queue holds the last rows that were pushed, newest first", "[models
 }
 
 TEST_CASE("sixteen batches of 256 replace all rows of a queue of 4096", "[models][memory]") {
-  models::Queue queue(4096, 2);
+  models::Queue queue({.size = 4096, .dim = 2});
   for (int i = 0; i < 16; ++i) queue.push(Tensor::full({256, 2}, i));
   std::vector<float> all = values(queue.rows());
-  for (size_t i = 0; i < all.size(); ++i) REQUIRE(all[i] == float(15 - i / 512));
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t batch = 15 - i / 512;
+    REQUIRE(all[i] == float(batch));
+  }
 }
 
 TEST_CASE("a push between a loss and its backward pass changes no gradient", "[models][memory]") {
-  models::Queue queue(9, 4);
+  models::Queue queue({.size = 9, .dim = 4});
   Tensor key = normalize(randn({3, 4})), start = randn({3, 4});
   auto gradient = [&](bool push) {
     Tensor query = start.clone().set_requires_grad();
@@ -76,19 +79,20 @@ TEST_CASE("a push between a loss and its backward pass changes no gradient", "[m
 }
 
 TEST_CASE("rows that are pushed keep no graph", "[models][memory]") {
-  models::Queue queue(3, 2);
+  models::Queue queue({.size = 3, .dim = 2});
   Tensor weight = Tensor::ones({3, 2}).set_requires_grad();
   queue.push(weight * 2);
   CHECK_FALSE(queue.rows().requires_grad());
-  models::MemoryBank bank(3, 2);
+  models::MemoryBank bank({.images = 3, .dim = 2});
   bank.update(Tensor::arange(3), weight * 2);
   CHECK_FALSE(bank.rows().requires_grad());
 }
 
 TEST_CASE("queues and banks are part of a checkpoint", "[models][memory]") {
   struct Net : nn::Module {
-    models::Queue queue{5, 3};
-    models::MemoryBank bank{4, 2};
+    models::Queue queue;
+    models::MemoryBank bank;
+    Net() : queue({.size = 5, .dim = 3}), bank({.images = 4, .dim = 2}) {}
     void visit(nn::Visitor& v) override {
       v("queue", queue);
       v("bank", bank);
@@ -113,7 +117,7 @@ TEST_CASE("queues and banks are part of a checkpoint", "[models][memory]") {
 }
 
 TEST_CASE("a memory bank's rows move towards what was seen", "[models][memory]") {
-  models::MemoryBank bank(3, 2);
+  models::MemoryBank bank({.images = 3, .dim = 2});
   bank.update(Tensor::arange(3), Tensor::from<float>({3, 2}, {1, 0, 0, 1, 0, 1}), 0);
   CHECK(values(bank.rows()) == std::vector<float>{1, 0, 0, 1, 0, 1});
   bank.update(index_of({0}), Tensor::from<float>({1, 2}, {0, 5}), 0.5);  // the value's length does not matter
@@ -130,7 +134,7 @@ TEST_CASE("a memory bank's rows move towards what was seen", "[models][memory]")
 }
 
 TEST_CASE("a memory bank is written where it lies unless somebody holds its rows", "[models][memory]") {
-  models::MemoryBank bank(4, 3);
+  models::MemoryBank bank({.images = 4, .dim = 3});
   Tensor feature = randn({2, 3}), index = index_of({2, 0});
   const void* memory = bank.rows().raw();
   bank.update(index, feature);
@@ -154,7 +158,7 @@ TEST_CASE("a memory bank is written where it lies unless somebody holds its rows
 }
 
 TEST_CASE("a memory bank gives rows of images drawn at random", "[models][memory]") {
-  models::MemoryBank bank(5, 3);
+  models::MemoryBank bank({.images = 5, .dim = 3});
   Generator generator(2), same(2);
   Tensor drawn = bank.sample(400, generator), index = (rand({400}, same) * 5).to(Dtype::i64);
   CHECK(values(drawn) == values(bank.at(index)));
@@ -165,7 +169,7 @@ TEST_CASE("a memory bank gives rows of images drawn at random", "[models][memory
 
 TEST_CASE("a memory bank starts with rows of about length 1", "[models][memory]") {
   Generator generator(1);
-  models::MemoryBank bank(400, 128, generator);
+  models::MemoryBank bank({.images = 400, .dim = 128}, generator);
   CHECK(mean(sum(square(bank.rows()), {1})).item() == Approx(1).epsilon(0.02));
   const double bound = 1 / std::sqrt(128 / 3.0);
   CHECK(max(abs(bank.rows())).item() <= bound);

@@ -61,8 +61,8 @@ Images small_images() {
   return {data::open_dataset("synthetic:64"), data::Views({data::Recipe{.size = 8}, data::Recipe{.size = 8}})};
 }
 
-// Each call is a run of `steps` steps over 64 drawn images, 4 steps an epoch, that starts with the same weights. `twist`
-// may change the loss of a step.
+// Each call is a run of `steps` steps over 64 drawn images, 4 steps an epoch, that starts with the same weights.
+// `twist` may change the loss of a step.
 struct Trial {
   FitOptions options;
   Twist twist = [](const Tensor& loss, Net&, Step&) { return loss; };
@@ -162,7 +162,7 @@ TEST_CASE("the network runs over a few images at a time if it is asked to", "[tr
 
 TEST_CASE("the online probe learns what its features tell", "[training]") {
   manual_seed(3);
-  OnlineProbe probe(6, 3);
+  OnlineProbe probe({.features = 6, .classes = 3});
   Tensor labels = randint(0, 3, {32});
   Tensor features = randn({32, 6});
   for (int64_t i = 0; i < 32; ++i) features.data<float>()[6 * i + labels.data<int64_t>()[i]] += 8;
@@ -469,7 +469,7 @@ TEST_CASE("two teachers of one player, or one without a student, are refused", "
   struct Taught : Duel {
     Number teacher;
     std::vector<Follows> list;
-    std::vector<Player> players() override { return Method::players(); }
+    std::vector<Player> players() override { return Method::players(); }  // NOLINT: one player, not Duel's two
     std::vector<Follows> teachers() override { return list; }
   };
   testing::TemporaryFolder folder;

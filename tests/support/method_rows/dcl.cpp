@@ -4,6 +4,9 @@
 
 using namespace fovea;
 
+// At temperature 0.1 without the positive in its denominator, rounding grows from step to step.
 static const testing::AddMethodRow row(
-    {"dcl", [] { return std::make_unique<models::Dcl>(testing::tiny_backbone(), models::DclOptions{.out = 8}); },
-     5e-4});
+    {.name = "dcl",
+     .make = [] { return std::make_unique<models::Dcl>(testing::tiny_backbone(), models::DclOptions{.out = 8}); },
+     .lr = 5e-4,
+     .tolerance = 3e-4});

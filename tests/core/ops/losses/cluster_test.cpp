@@ -9,15 +9,15 @@ using namespace fovea;
 
 TEST_CASE("Sinkhorn's codes have their known values", "[core][cluster]") {
   Tensor scores = Tensor::from<double>({3, 2}, {.5, 0, .4, .1, 0, .3});
-  std::vector<double> three = sinkhorn(scores, 0.05, 3).to_vector<double>(),
-                      fifty = sinkhorn(scores, 0.05, 50).to_vector<double>();
+  std::vector<double> three = sinkhorn(scores, {.iterations = 3}).to_vector<double>(),
+                      fifty = sinkhorn(scores, {.iterations = 50}).to_vector<double>();
   const double wanted[] = {.993266, .006734, .729834, .270166, .0000166, .9999834};
   const double balanced[] = {.983165, .016835, .516828, .483172, .0000066, .9999934};
   for (size_t i = 0; i < 6; ++i) {
     CHECK(three[i] == Approx(wanted[i]).margin(1e-6));
     CHECK(fifty[i] == Approx(balanced[i]).margin(1e-6));
   }
-  std::vector<double> soft = sum(sinkhorn(scores, 0.5, 3), {0}).to_vector<double>();
+  std::vector<double> soft = sum(sinkhorn(scores, {.epsilon = 0.5}), {0}).to_vector<double>();
   CHECK(soft[0] == Approx(1.499728).margin(1e-6));
   CHECK(soft[1] == Approx(1.500272).margin(1e-6));
 }
@@ -33,12 +33,12 @@ TEST_CASE("Sinkhorn's codes sum to 1 for every sample, also where one sample sco
     }
   Tensor scores = randn({150, 20}, generator) * 0.3;  // several blocks of samples
   for (int64_t coded : {11, 100})
-    CHECK(sinkhorn(scores.slice(0, coded), 0.05, 3, scores.slice(coded, 150)).to_vector<float>() ==
+    CHECK(sinkhorn(scores.slice(0, coded), {.iterations = 3}, scores.slice(coded, 150)).to_vector<float>() ==
           sinkhorn(scores).slice(0, coded).to_vector<float>());
-  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, Tensor::ones({4, 21})), Catch::Contains("[Q, 20]"));
-  CHECK_THROWS_WITH(sinkhorn(scores, 0.05, 3, Tensor::ones({4, 20}, Dtype::f64)), Catch::Contains("f64"));
+  CHECK_THROWS_WITH(sinkhorn(scores, {.iterations = 3}, Tensor::ones({4, 21})), Catch::Contains("[Q, 20]"));
+  CHECK_THROWS_WITH(sinkhorn(scores, {.iterations = 3}, Tensor::ones({4, 20}, Dtype::f64)), Catch::Contains("f64"));
   CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3})), Catch::Contains("[3]"));
-  CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), 0), Catch::Contains("epsilon"));
+  CHECK_THROWS_WITH(sinkhorn(Tensor::ones({3, 2}), {.epsilon = 0}), Catch::Contains("epsilon"));
 }
 
 TEST_CASE("the nearest row is the one with the largest dot product, the first of equal ones", "[core][cluster]") {
