@@ -12,7 +12,7 @@ set(may_data data core kernels)
 set(may_nn nn core kernels)
 set(may_losses losses nn core kernels)
 set(may_models ${parts} ${below_losses})
-set(may_models/methods models/methods losses ${parts} ${below_losses} data)
+set(may_models/methods models/methods models/eval losses ${parts} ${below_losses} data)
 set(may_models/eval models/eval ${parts} nn data core kernels)
 set(may_models/training models losses nn data core kernels)
 

@@ -23,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 METHODS = ("simclr dcl dclw hypersphere directclr barlow_twins vicreg vicregl lejepa w_mse mmcr byol simsiam fastsiam tico moco "
            "moco_v3 dense_cl nnclr smog swav swav_queue dino").split()
 PEER = "lightly 1.6.0"
-POINT = 0.01  # two seeds that differ by more get a third
+POINT = 0.01  # bench/methods_table/runs.cpp's kPoint and train_all() are the source: methods_table trains the seeds that are read here
 # The short presets of these have no local crops; a step is timed with them.
 STEP_FLAGS = {"swav": ["--views", "swav", "--strength", "1"],
               "swav_queue": ["--views", "swav", "--strength", "1", "--queue-start", "0"],
@@ -91,7 +91,7 @@ def steps(options):
 
 
 def seeds_of(options, run_of):
-    """k-NN of each seed, and of one more where the first two differ by over a point."""
+    """k-NN of each seed, and of one more where the first two differ by over a point: as train_all() in bench/methods_table/runs.cpp."""
     values = [run_of(seed) for seed in range(options.seeds)]
     if options.seeds == 2 and abs(values[0] - values[1]) > POINT:
         values.append(run_of(2))

@@ -9,7 +9,8 @@
 #include <iomanip>
 #include <iostream>
 
-#include <fovea/models/training/evaluator.h>
+#include <fovea/models/training/evaluations.h>
+#include <fovea/models/training/standard_evaluations.h>
 #include <fovea/nn/io/torch_state.h>
 
 #include "common/train.h"
@@ -34,14 +35,17 @@ int main(int argc, char** argv) {
     models::Backbone backbone = examples::make_backbone(options, split.train->image_size());
     nn::load_weights(weights, backbone);
     backbone.to(options.fit.device);
-    models::Evaluator evaluator(options.fit, backbone, [&](const Tensor& x) { return backbone(x); }, split,
-                                {.k = k, .temperature = temperature});
-    evaluator.extract();
-    models::ProbeResult linear = evaluator.linear();
-    models::Evaluator::Pixels pixels = evaluator.pixels();
+    const models::Subject subject = models::subject_of(options.fit, backbone, split);
+    models::Record scores;
+    for (const auto& evaluation :
+         models::standard_evaluations(options.fit, nullptr, {.k = k, .temperature = temperature}))
+      if (evaluation.name == "k-NN" || evaluation.name == "linear probe" || evaluation.name == "raw pixels")
+        for (const auto& score : evaluation.run(subject).scores) scores.push_back(score);
+    auto score = [&](const char* name) { return models::find(scores, name).value(); };
     std::cout << "bank " << split.train->size() << " images, queries " << split.test->size()
               << ", k = " << std::min<int64_t>(k, split.train->size()) << ", T = " << temperature << std::fixed
-              << std::setprecision(4) << "\nk-NN top-1    " << evaluator.knn() << "   raw pixels " << pixels.knn << "\n"
-              << "linear top-1  " << linear.last << "   raw pixels " << pixels.linear.last << "\n";
+              << std::setprecision(4) << "\nk-NN top-1    " << score("knn_top1") << "   raw pixels "
+              << score("baseline_pixels_knn") << "\nlinear top-1  " << score("linear_top1") << "   raw pixels "
+              << score("baseline_pixels_linear") << "\n";
   });
 }

@@ -9,6 +9,7 @@
 
 namespace fovea::models {
 
+struct Evaluation;
 struct Page;
 
 // A part of a method that no gradient reaches and that follows others: after each step of the optimiser
@@ -51,6 +52,8 @@ class Method : public nn::Module {
   virtual std::vector<Player> players();
   // Called on the host before each step.
   virtual void before_step(const Position&) {}
+  // What is measured of the method beside what fit() measures of every Backbone.
+  virtual std::vector<Evaluation> evaluations();
   // Adds what the method has to show of a batch to the report of its run.
   virtual void show(const data::Batch&, Page&) {}
   // Whether loss() reads the batch's labels, which a report says.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include <fovea/config.h>
 #include <fovea/core/check.h>
 #include <fovea/data/image/uploader.h>
 #include <fovea/models/training/alarm.h>
@@ -15,8 +16,10 @@
 #include <fovea/models/training/journal.h>
 #include <fovea/models/training/progress.h>
 #include <fovea/models/training/report/report.h>
+#include <fovea/models/training/standard_evaluations.h>
 #include <fovea/models/training/stop_signals.h>
 #include <fovea/models/training/trainer.h>
+#include <fovea/nn/io/torch_state.h>
 #include <fovea/nn/train/schedule.h>
 
 namespace fovea::models {
@@ -45,30 +48,54 @@ struct Interval {
 // A run from its folder to its last step.
 class Run {
  public:
-  Run(Method& method, data::Loader& loader, Evaluator* evaluator, Generator& generator, const FitOptions& options)
+  Run(Method& method, data::Loader& loader, const data::Split& split, Generator& generator, const FitOptions& options)
       : options_(options),
         method_(method),
         loader_(loader),
         per_epoch_(loader.steps()),
         steps_(options.steps > 0 ? options.steps : options.epochs * loader.steps()),
         progress_(int((steps_ + per_epoch_ - 1) / per_epoch_)),
-        probe_(make_probe(evaluator)),
+        probe_(make_probe(split)),
         trainer_(method, options, std::filesystem::path(options.out) / kCheckpointFile),
         checkpointer_(options, method, probe_.get(), trainer_.optimizers(), generator, per_epoch_),
         alarm_([this](const std::string& warning) { progress_.line(warning); }) {
     start();
-    if (evaluator)
-      evaluations_.emplace(options, *method.kept(), *evaluator, probe_.get(), *journal_, per_epoch_,
-                           [this](const Record& record) {
-                             for (Listener* listener : listeners_) listener->on_evaluation(record);
-                           });
-    listeners_.push_back(&checkpointer_);  // first: it refuses numbers that are not finite
-    if (evaluations_) listeners_.push_back(&*evaluations_);
+    evaluations_.emplace(options, method, split, evaluations(), *journal_, per_epoch_, [this](const Record& record) {
+      for (Listener* listener : listeners_) listener->on_evaluation(record);
+    });
+    listeners_ = {&checkpointer_, &*evaluations_};  // the checkpointer first: it refuses numbers that are not finite
     listeners_.insert(listeners_.end(), {&*journal_, &alarm_, &progress_});
     listeners_.insert(listeners_.end(), options.listeners.begin(), options.listeners.end());
   }
 
-  void operator()() {
+  // Trains, saves what the method keeps, and measures it.
+  Findings operator()() {
+    train();
+    if (nn::Module* kept = method_.kept())
+      nn::save_weights(std::filesystem::path(options_.out) / kBackboneFile, *kept,
+                       {{"method", options_.method}, {"data", options_.data}, {"version", kVersion}});
+    return evaluations_->finish(position(steps_));
+  }
+
+ private:
+  std::unique_ptr<OnlineProbe> make_probe(const data::Split& split) const {
+    if (!options_.online_probe) return {};
+    auto* backbone = dynamic_cast<Backbone*>(method_.kept());
+    check(backbone, "{}: keeps no backbone for an online probe", method_.describe());
+    auto probe = std::make_unique<OnlineProbe>(
+        OnlineProbeOptions{.features = backbone->features(), .classes = int64_t(split.train->classes().size())});
+    probe->to(options_.device);
+    return probe;
+  }
+
+  std::vector<Evaluation> evaluations() const {
+    std::vector<Evaluation> out;
+    if (dynamic_cast<Backbone*>(method_.kept())) out = standard_evaluations(options_, probe_.get());
+    for (Evaluation& own : method_.evaluations()) out.push_back(std::move(own));
+    return out;
+  }
+
+  void train() {
     data::Uploader batches(loader_, options_.device);
     const StopSignals signals;
     for (;; ++step_) {
@@ -78,17 +105,6 @@ class Run {
       if (step_ == steps_) break;
       take_step(batches, at);
     }
-  }
-
- private:
-  std::unique_ptr<OnlineProbe> make_probe(const Evaluator* evaluator) const {
-    if (!options_.online_probe) return {};
-    auto* backbone = dynamic_cast<Backbone*>(method_.kept());
-    check(backbone && evaluator, "{}: keeps no backbone for an online probe", method_.describe());
-    auto probe = std::make_unique<OnlineProbe>(
-        OnlineProbeOptions{.features = backbone->features(), .classes = evaluator->classes()});
-    probe->to(options_.device);
-    return probe;
   }
 
   // From the checkpoint, or in a folder that is cleared.
@@ -192,12 +208,8 @@ void fit(Method& method, const Images& images, Generator& generator, const FitOp
   const UseGenerator use(generator);
   data::Loader loader = training_loader(options, images);
   method.to(options.device);
-  std::optional<Evaluator> evaluator;
-  if (auto* backbone = dynamic_cast<Backbone*>(method.kept()))
-    evaluator.emplace(
-        options, method, [backbone](const Tensor& x) { return (*backbone)(x); }, images.split);
-  Run(method, loader, evaluator ? &*evaluator : nullptr, generator, options)();
-  report(options, method, loader, evaluator ? &*evaluator : nullptr);
+  const Findings found = Run(method, loader, images.split, generator, options)();
+  report(options, method, loader, images.split, found);
 }
 
 }  // namespace fovea::models

@@ -75,7 +75,8 @@ class Interrupted : public Error {
 // `generator` is what the steps draw from, as default_generator(), and saved with each checkpoint: best the one that
 // the weights were drawn from. With `resume` the run goes on where the checkpoint stands: method, optimisers, random
 // numbers and place in the data are restored, and with the same number of threads every later loss is the same to the
-// bit. A run that looks collapsed says so. Without kept(), or where it is no Backbone, nothing is evaluated.
+// bit. A run that looks collapsed says so. Without kept(), or where it is no Backbone, nothing is evaluated
+// but what Method::evaluations() asks for.
 //
 // Throws Error for images that do not fill a batch, for a checkpoint that does not fit, and when a loss is not finite,
 // naming the step and the first tensor that is not either, with the last good checkpoint in place; Interrupted after
