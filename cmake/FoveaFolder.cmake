@@ -60,7 +60,3 @@ function(fovea_isa_objects folder)
     target_sources(fovea PRIVATE $<TARGET_OBJECTS:${target}>)
   endforeach()
 endfunction()
-
-function(fovea_warnings target)
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow $<$<BOOL:${FOVEA_WERROR}>:-Werror>>)
-endfunction()
