@@ -56,34 +56,42 @@ template <class T>
 void soft_xent_backward(Cuda&, const T* x, const T* target, const accumulator_t<T>* lse, const accumulator_t<T>* mass,
                         const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
 
-// Self-distillation (DINO): the targets are a teacher's softmax((logits - centre) / temperature), which is never
-// written either. They are constants.
+// Self-distillation (DINO): the targets are softmax((logits - centre) / temperature) of a teacher, which is never written
+// either. They are constants. Rows are `images` a view: row v images + n is view v of image n, and the student's row meets
+// the teacher's rows of the same image, but for that of the same view unless `same_view`.
 template <class T>
 struct Teacher {
-  const T* logits;                 // [rows, cols]
+  const T* logits;                 // [views images, cols]
   const accumulator_t<T>* centre;  // [cols]; null: 0
   double temperature;              // above 0
+  const accumulator_t<T>* lse;     // [views images]: distil_lse()
+  int64_t images, views;
+  bool same_view;
 };
 
-// loss[r] = sum over c of softmax((t_r - centre) / teacher.temperature)_c (lse(x_r / temperature) - x_rc /
-// temperature). Keeps lse[rows], and teacher_lse[rows] of the teacher's scaled logits.
-//                                                                            reads x and the teacher's logits
+// lse[r], for which teacher.lse is not read, of (t_r - centre) / teacher.temperature   reads the teacher's logits
+template <class T>
+void distil_lse(Cpu&, Teacher<T> teacher, accumulator_t<T>* lse, int64_t cols);
+template <class T>
+void distil_lse(Cuda&, Teacher<T> teacher, accumulator_t<T>* lse, int64_t cols);
+
+// loss[r] = sum over the teacher's rows t that row r meets, and over c, of
+//           exp((t_c - centre_c) / teacher.temperature - lse_t) (lse(x_r / temperature) - x_rc / temperature).
+// Keeps lse[rows] of x / temperature.                            reads x, and for each row those of the teacher it meets
 template <class T>
 void distil_xent(Cpu&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);
+                 accumulator_t<T>* lse, int64_t rows, int64_t cols);
 template <class T>
 void distil_xent(Cuda&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);
+                 accumulator_t<T>* lse, int64_t rows, int64_t cols);
 
-// dx_r = scale dy[r dy_step] / temperature (softmax(x_r / temperature) - target_r)
-//                                                                     reads x and the teacher's logits, writes dx
+// dx_r = scale dy[r dy_step] / temperature (m softmax(x_r / temperature) - target_r), target_r the sum of the m targets
+// that row r meets                                                              reads as distil_xent does, writes dx
 template <class T>
 void distil_xent_backward(Cpu&, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
-                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
-                          double scale, T* dx, int64_t rows, int64_t cols);
+                          const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
 template <class T>
 void distil_xent_backward(Cuda&, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
-                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
-                          double scale, T* dx, int64_t rows, int64_t cols);
+                          const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols);
 
 }  // namespace fovea::kernels

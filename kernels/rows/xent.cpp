@@ -60,31 +60,29 @@ void soft_xent_backward(Cpu&, const T* x, const T* target, const accumulator_t<T
 }
 
 template <class T>
-static Teacher<T> from_row(Teacher<T> teacher, int64_t row, int64_t cols) {
-  teacher.logits += row * cols;
-  return teacher;
+void distil_lse(Cpu&, Teacher<T> teacher, accumulator_t<T>* lse, int64_t cols) {
+  for_each_rows(teacher.views * teacher.images, cols, [&](int64_t r, int64_t count) {
+    with_isa([&]<Isa I>() { distil_lse_rows<I>(teacher, lse, r, count, cols); });
+  });
 }
 
 template <class T>
 void distil_xent(Cpu&, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols) {
+                 accumulator_t<T>* lse, int64_t rows, int64_t cols) {
   for_each_rows(rows, cols, [&](int64_t r, int64_t count) {
-    with_isa([&]<Isa I>() {
-      distil_xent_rows<I>(x + r * cols, accumulator_t<T>(temperature), from_row(teacher, r, cols), loss + r, lse + r,
-                          teacher_lse + r, count, cols);
-    });
+    with_isa(
+        [&]<Isa I>() { distil_xent_rows<I>(x, accumulator_t<T>(temperature), teacher, loss, lse, r, count, cols); });
   });
 }
 
 template <class T>
 void distil_xent_backward(Cpu&, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
-                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
-                          double scale, T* dx, int64_t rows, int64_t cols) {
+                          const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows,
+                          int64_t cols) {
   for_each_rows(rows, cols, [&](int64_t r, int64_t count) {
     with_isa([&]<Isa I>() {
-      distil_xent_backward_rows<I>(x + r * cols, accumulator_t<T>(temperature), from_row(teacher, r, cols), lse + r,
-                                   teacher_lse + r, dy + r * dy_step, dy_step, accumulator_t<T>(scale), dx + r * cols,
-                                   count, cols);
+      distil_xent_backward_rows<I>(x, accumulator_t<T>(temperature), teacher, lse, dy, dy_step, accumulator_t<T>(scale),
+                                   dx, r, count, cols);
     });
   });
 }
@@ -96,9 +94,10 @@ void distil_xent_backward(Cpu&, const T* x, double temperature, Teacher<T> teach
   template void soft_xent<T>(Cpu&, const T*, const T*, Acc*, Acc*, Acc*, int64_t, int64_t);                          \
   template void soft_xent_backward<T>(Cpu&, const T*, const T*, const Acc*, const Acc*, const Acc*, int64_t, double, \
                                       T*, int64_t, int64_t);                                                         \
-  template void distil_xent<T>(Cpu&, const T*, double, Teacher<T>, Acc*, Acc*, Acc*, int64_t, int64_t);              \
-  template void distil_xent_backward<T>(Cpu&, const T*, double, Teacher<T>, const Acc*, const Acc*, const Acc*,      \
-                                        int64_t, double, T*, int64_t, int64_t);
+  template void distil_lse<T>(Cpu&, Teacher<T>, Acc*, int64_t);                                                      \
+  template void distil_xent<T>(Cpu&, const T*, double, Teacher<T>, Acc*, Acc*, int64_t, int64_t);                    \
+  template void distil_xent_backward<T>(Cpu&, const T*, double, Teacher<T>, const Acc*, const Acc*, int64_t, double, \
+                                        T*, int64_t, int64_t);
 FOVEA_INSTANTIATE(float, float)
 FOVEA_INSTANTIATE(double, double)
 FOVEA_INSTANTIATE(bf16, float)

@@ -7,7 +7,7 @@
 // logits raises m (online log-sum-exp), so that a row of any length is read once. The threads of a row, 8, 32 or a
 // block of 512 by its length, meet once at its end. Backward has nothing to reduce: it runs through the matrix as one
 // long array in 16-byte packs, whatever the number of columns, and loads a row's constants when it enters the row.
-// Targets are labels, a matrix of weights, or a teacher's logits, whose softmax is made in the same two passes.
+// Targets are labels, a matrix of weights, or the softmaxes of a teacher's logits, of which only the log-sum-exp is kept.
 #include <cmath>
 #include <limits>
 
@@ -24,25 +24,18 @@ constexpr int kRounds = 4;  // packs of a thread in backward
 // Below every logit, and finite: differences of tops are never NaN.
 constexpr float kLowest = -std::numeric_limits<float>::max() / 2;
 
-// A row as far as one thread, or all, have seen it: logits v = x scale.
+// A row as far as one thread, or all, have seen it.
 struct RowState {
-  float top = kLowest;    // max v
-  float sum = 0;          // sum exp(v - top)
-  float mass = 0;         // sum of the targets t
-  float cross = 0;        // sum t (v - top)
-  float other = kLowest;  // a teacher's t are exp(u - other), other = max u
+  float top = kLowest;  // max v
+  float sum = 0;        // sum exp(v - top)
+  float mass = 0;       // sum of the targets t
+  float cross = 0;      // sum t (v - top)
 
   __device__ void raise(float value) {
     if (!(value > top)) return;
     sum *= __expf(top - value);
     cross += mass * (top - value);
     top = value;
-  }
-  __device__ void raise_other(float value) {
-    if (!(value > other)) return;
-    float factor = __expf(other - value);
-    mass *= factor, cross *= factor;
-    other = value;
   }
 };
 
@@ -61,13 +54,17 @@ __device__ void load_floats(const T* p, float (&v)[N]) {
   for (int i = 0; i < N; ++i) v[i] = to_float(pack[i]);
 }
 
-// The three kinds of targets. add() takes N logits v from column c of row r on; finish() makes the row's results;
-// enter() loads what backward needs of a row, slopes() gives N gradients.
+// The kinds of targets. logits() makes of N elements, from column c on, what the softmax is of; add() takes them;
+// finish() makes the row's results; enter() loads what backward needs of a row, slopes() gives N gradients.
+struct AsTheyAre {
+  template <int N>
+  __device__ void logits(int64_t, float (&)[N]) const {}
+};
+
 template <class T>
-struct HardLabels {
+struct HardLabels : AsTheyAre {
   HardTarget target;
   int64_t cols;
-  static constexpr float scale = 1;
 
   template <int N>
   __device__ void add(RowState& row, int64_t, int64_t, const float (&v)[N]) const {
@@ -105,10 +102,9 @@ struct HardLabels {
 };
 
 template <class T>
-struct SoftTargets {
+struct SoftTargets : AsTheyAre {
   const T* target;
   int64_t cols;
-  static constexpr float scale = 1;
 
   template <int N>
   __device__ void add(RowState& row, int64_t r, int64_t c, const float (&v)[N]) const {
@@ -137,17 +133,15 @@ struct SoftTargets {
   }
 };
 
+// A teacher's logits, centred and sharpened, of which only the log-sum-exp is wanted.
 template <class T>
-struct TeacherLogits {
-  const T* logits;
+struct TeacherRows {
   const float* centre;
-  float sharpness, scale;  // the inverse temperatures of teacher and student
-  int64_t cols;
+  float sharpness;  // the inverse of the teacher's temperature
   bool centre_packs;
 
   template <int N>
-  __device__ void load(int64_t r, int64_t c, float (&u)[N]) const {
-    load_floats(logits + r * cols + c, u);
+  __device__ void logits(int64_t c, float (&u)[N]) const {
     if (centre) {
       if (N >= 4 && centre_packs) {
 #pragma unroll
@@ -165,33 +159,69 @@ struct TeacherLogits {
     for (int i = 0; i < N; ++i) u[i] *= sharpness;
   }
   template <int N>
-  __device__ void add(RowState& row, int64_t r, int64_t c, const float (&v)[N]) const {
-    float u[N];
-    load(r, c, u);
-    row.raise_other(largest(u));
+  __device__ void add(RowState&, int64_t, int64_t, const float (&)[N]) const {}
+  __device__ float finish(const RowState& row, const T*, int64_t, float*) const {
+    return row.top + logf(row.sum);
+  }
+};
+
+template <class T>
+struct TeacherTargets {
+  Teacher<T> teacher;
+  TeacherRows<T> rows;
+  float scale;  // the inverse of the student's temperature
+  int64_t cols;
+
+  template <int N>
+  __device__ void logits(int64_t, float (&v)[N]) const {
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      float t = __expf(u[i] - row.other);
-      row.mass += t, row.cross += t * (v[i] - row.top);
+    for (int i = 0; i < N; ++i) v[i] *= scale;
+  }
+  // Calls take(t) with the targets of columns c, c + 1, ... of each row that row r meets.
+  template <int N, class Take>
+  __device__ void each(int64_t own, int64_t image, int64_t c, Take&& take) const {
+    for (int64_t view = 0; view < teacher.views; ++view) {
+      if (view == own && !teacher.same_view) continue;
+      const int64_t other = view * teacher.images + image;
+      float t[N];
+      load_floats(teacher.logits + other * cols + c, t);
+      rows.template logits<N>(c, t);
+      const float lse = teacher.lse[other];
+#pragma unroll
+      for (int i = 0; i < N; ++i) t[i] = __expf(t[i] - lse);
+      take(t);
     }
   }
-  __device__ float finish(const RowState& row, const T*, int64_t r, float* teacher_lse) const {
-    teacher_lse[r] = row.other + logf(row.mass);
-    return logf(row.sum) - row.cross / row.mass;
+  template <int N>
+  __device__ void add(RowState& row, int64_t r, int64_t c, const float (&v)[N]) const {
+    each<N>(r / teacher.images, r % teacher.images, c, [&](const float(&t)[N]) {
+#pragma unroll
+      for (int i = 0; i < N; ++i) row.mass += t[i], row.cross += t[i] * (v[i] - row.top);
+    });
+  }
+  __device__ float finish(const RowState& row, const T*, int64_t, float*) const {
+    return row.mass * logf(row.sum) - row.cross;
   }
 
   struct Row {
-    float factor, lse, teacher_lse;
+    float factor, lse, met;  // met: how many targets
+    int64_t own, image;
   };
-  __device__ Row enter(int64_t r, float factor, const float* lse, const float* teacher_lse) const {
-    return {factor * scale, lse[r], teacher_lse[r]};
+  __device__ Row enter(int64_t r, float factor, const float* lse, const float*) const {
+    const int64_t own = r / teacher.images;
+    const bool meets_all = teacher.same_view || own >= teacher.views;
+    return {factor * scale, lse[r], float(teacher.views - (meets_all ? 0 : 1)), own, r % teacher.images};
   }
   template <int N>
-  __device__ void slopes(const Row& row, int64_t r, int64_t c, float (&v)[N]) const {
-    float u[N];
-    load(r, c, u);
+  __device__ void slopes(const Row& row, int64_t, int64_t c, float (&v)[N]) const {
 #pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = row.factor * (__expf(v[i] - row.lse) - __expf(u[i] - row.teacher_lse));
+    for (int i = 0; i < N; ++i) v[i] = row.met * __expf(v[i] - row.lse);
+    each<N>(row.own, row.image, c, [&](const float(&t)[N]) {
+#pragma unroll
+      for (int i = 0; i < N; ++i) v[i] -= t[i];
+    });
+#pragma unroll
+    for (int i = 0; i < N; ++i) v[i] *= row.factor;
   }
 };
 
@@ -212,7 +242,7 @@ template <int kGroup, class T, class Target>
 __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
     xent_kernel(const T* x, Target target, float* loss, float* lse, float* second, int64_t rows, int64_t cols,
                 bool packs) {
-  __shared__ float shared[5][kWarp];
+  __shared__ float shared[4][kWarp];
   constexpr int N = kPack<T>;
   int64_t r = (blockIdx.x * int64_t(blockDim.x) + threadIdx.x) / kGroup;
   int lane = threadIdx.x % kGroup;
@@ -223,8 +253,7 @@ __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
     auto take = [&]<int M>(int64_t c) {
       float v[M];
       load_floats(mine + c, v);
-#pragma unroll
-      for (int i = 0; i < M; ++i) v[i] *= target.scale;
+      target.template logits<M>(c, v);
       row.raise(largest(v));
 #pragma unroll
       for (int i = 0; i < M; ++i) row.sum += __expf(v[i] - row.top);
@@ -238,12 +267,11 @@ __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
     for (int64_t c = tail + lane; c < cols; c += kGroup) take.template operator()<1>(c);
   }
   row.raise(group_reduce<kGroup>(row.top, shared[0], MaxOf{}));
-  row.raise_other(group_reduce<kGroup>(row.other, shared[1], MaxOf{}));
-  row.sum = group_reduce<kGroup>(row.sum, shared[2]);
-  row.mass = group_reduce<kGroup>(row.mass, shared[3]);
-  row.cross = group_reduce<kGroup>(row.cross, shared[4]);
+  row.sum = group_reduce<kGroup>(row.sum, shared[1]);
+  row.mass = group_reduce<kGroup>(row.mass, shared[2]);
+  row.cross = group_reduce<kGroup>(row.cross, shared[3]);
   if (!inside || lane != 0) return;
-  lse[r] = row.top + logf(row.sum);
+  if (lse) lse[r] = row.top + logf(row.sum);
   loss[r] = target.finish(row, x, r, second);
 }
 
@@ -273,8 +301,7 @@ __global__ void __launch_bounds__(kThreads)
     if (c + N <= width) {
       float v[N];
       load_floats(x + first + local, v);
-#pragma unroll
-      for (int i = 0; i < N; ++i) v[i] *= target.scale;
+      target.template logits<N>(c, v);
       target.template slopes<N>(row, r, c, v);
       Pack<T, N> pack;
 #pragma unroll
@@ -284,7 +311,8 @@ __global__ void __launch_bounds__(kThreads)
       for (int i = 0; i < N && local + i < left; ++i, ++c) {
         if (c == width) c = 0, ++r;
         enter(r);
-        float v[1] = {to_float(x[first + local + i]) * target.scale};
+        float v[1] = {to_float(x[first + local + i])};
+        target.template logits<1>(c, v);
         target.template slopes<1>(row, r, c, v);
         dx[first + local + i] = from_float<T>(v[0]);
       }
@@ -329,10 +357,15 @@ bool in_step(bool aligned, const void* first, const Pointers*... others) {
 }
 
 template <class T>
-TeacherLogits<T> teacher_logits(const Teacher<T>& teacher, double temperature, int64_t cols) {
-  return {
-      teacher.logits,         teacher.centre, float(1 / teacher.temperature),
-      float(1 / temperature), cols,           cols % kPack<T> == 0 && in_step(true, teacher.logits, teacher.centre)};
+TeacherRows<T> teacher_rows(const Teacher<T>& teacher, int64_t cols) {
+  return {teacher.centre, float(1 / teacher.temperature),
+          cols % kPack<T> == 0 && in_step(true, teacher.logits, teacher.centre)};
+}
+
+// Rows of teacher and student start at the same place within 16 bytes if they are as long, or if they meet row by row.
+template <class T>
+bool rows_in_step(const Teacher<T>& teacher, int64_t cols) {
+  return cols % kPack<T> == 0 || (teacher.same_view && teacher.views == 1);
 }
 
 }  // namespace
@@ -340,51 +373,59 @@ TeacherLogits<T> teacher_logits(const Teacher<T>& teacher, double temperature, i
 template <class T>
 void xent(Cuda& ctx, const T* x, HardTarget target, accumulator_t<T>* loss, accumulator_t<T>* lse, int64_t rows,
           int64_t cols) {
-  forward(ctx, x, HardLabels<T>{target, cols}, true, loss, lse, nullptr, rows, cols);
+  forward(ctx, x, HardLabels<T>{{}, target, cols}, true, loss, lse, nullptr, rows, cols);
 }
 template <class T>
 void xent_backward(Cuda& ctx, const T* x, HardTarget target, const accumulator_t<T>* lse, const accumulator_t<T>* dy,
                    int64_t dy_step, double scale, T* dx, int64_t rows, int64_t cols) {
-  backward(ctx, x, HardLabels<T>{target, cols}, in_step(true, x, dx), lse, nullptr, dy, dy_step, scale, dx, rows, cols);
+  backward(ctx, x, HardLabels<T>{{}, target, cols}, in_step(true, x, dx), lse, nullptr, dy, dy_step, scale, dx, rows,
+           cols);
 }
 
 template <class T>
 void soft_xent(Cuda& ctx, const T* x, const T* target, accumulator_t<T>* loss, accumulator_t<T>* lse,
                accumulator_t<T>* mass, int64_t rows, int64_t cols) {
-  forward(ctx, x, SoftTargets<T>{target, cols}, in_step(false, x, target), loss, lse, mass, rows, cols);
+  forward(ctx, x, SoftTargets<T>{{}, target, cols}, in_step(false, x, target), loss, lse, mass, rows, cols);
 }
 template <class T>
 void soft_xent_backward(Cuda& ctx, const T* x, const T* target, const accumulator_t<T>* lse,
                         const accumulator_t<T>* mass, const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx,
                         int64_t rows, int64_t cols) {
-  backward(ctx, x, SoftTargets<T>{target, cols}, in_step(true, x, target, dx), lse, mass, dy, dy_step, scale, dx, rows,
-           cols);
+  backward(ctx, x, SoftTargets<T>{{}, target, cols}, in_step(true, x, target, dx), lse, mass, dy, dy_step, scale, dx,
+           rows, cols);
 }
 
 template <class T>
+void distil_lse(Cuda& ctx, Teacher<T> teacher, accumulator_t<T>* lse, int64_t cols) {
+  forward(ctx, teacher.logits, teacher_rows(teacher, cols), true, lse, nullptr, nullptr, teacher.views * teacher.images,
+          cols);
+}
+template <class T>
 void distil_xent(Cuda& ctx, const T* x, double temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                 accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols) {
-  forward(ctx, x, teacher_logits(teacher, temperature, cols), in_step(false, x, teacher.logits), loss, lse, teacher_lse,
-          rows, cols);
+                 accumulator_t<T>* lse, int64_t rows, int64_t cols) {
+  forward(ctx, x, TeacherTargets<T>{teacher, teacher_rows(teacher, cols), float(1 / temperature), cols},
+          in_step(false, x, teacher.logits) && rows_in_step(teacher, cols), loss, lse, nullptr, rows, cols);
 }
 template <class T>
 void distil_xent_backward(Cuda& ctx, const T* x, double temperature, Teacher<T> teacher, const accumulator_t<T>* lse,
-                          const accumulator_t<T>* teacher_lse, const accumulator_t<T>* dy, int64_t dy_step,
-                          double scale, T* dx, int64_t rows, int64_t cols) {
-  backward(ctx, x, teacher_logits(teacher, temperature, cols), in_step(true, x, teacher.logits, dx), lse, teacher_lse,
-           dy, dy_step, scale, dx, rows, cols);
+                          const accumulator_t<T>* dy, int64_t dy_step, double scale, T* dx, int64_t rows,
+                          int64_t cols) {
+  backward(ctx, x, TeacherTargets<T>{teacher, teacher_rows(teacher, cols), float(1 / temperature), cols},
+           in_step(true, x, teacher.logits, dx) && rows_in_step(teacher, cols), lse, nullptr, dy, dy_step, scale, dx,
+           rows, cols);
 }
 
-#define FOVEA_INSTANTIATE(T)                                                                                           \
-  template void xent<T>(Cuda&, const T*, HardTarget, float*, float*, int64_t, int64_t);                                \
-  template void xent_backward<T>(Cuda&, const T*, HardTarget, const float*, const float*, int64_t, double, T*,         \
-                                 int64_t, int64_t);                                                                    \
-  template void soft_xent<T>(Cuda&, const T*, const T*, float*, float*, float*, int64_t, int64_t);                     \
-  template void soft_xent_backward<T>(Cuda&, const T*, const T*, const float*, const float*, const float*, int64_t,    \
-                                      double, T*, int64_t, int64_t);                                                   \
-  template void distil_xent<T>(Cuda&, const T*, double, Teacher<T>, float*, float*, float*, int64_t, int64_t);         \
-  template void distil_xent_backward<T>(Cuda&, const T*, double, Teacher<T>, const float*, const float*, const float*, \
-                                        int64_t, double, T*, int64_t, int64_t);
+#define FOVEA_INSTANTIATE(T)                                                                                        \
+  template void xent<T>(Cuda&, const T*, HardTarget, float*, float*, int64_t, int64_t);                             \
+  template void xent_backward<T>(Cuda&, const T*, HardTarget, const float*, const float*, int64_t, double, T*,      \
+                                 int64_t, int64_t);                                                                 \
+  template void soft_xent<T>(Cuda&, const T*, const T*, float*, float*, float*, int64_t, int64_t);                  \
+  template void soft_xent_backward<T>(Cuda&, const T*, const T*, const float*, const float*, const float*, int64_t, \
+                                      double, T*, int64_t, int64_t);                                                \
+  template void distil_lse<T>(Cuda&, Teacher<T>, float*, int64_t);                                                  \
+  template void distil_xent<T>(Cuda&, const T*, double, Teacher<T>, float*, float*, int64_t, int64_t);              \
+  template void distil_xent_backward<T>(Cuda&, const T*, double, Teacher<T>, const float*, const float*, int64_t,   \
+                                        double, T*, int64_t, int64_t);
 FOVEA_INSTANTIATE(float)
 FOVEA_INSTANTIATE(bf16)
 

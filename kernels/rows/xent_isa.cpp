@@ -78,66 +78,123 @@ void soft_xent_backward_rows(const T* x, const T* target, const accumulator_t<T>
   }
 }
 
-// What a teacher says of class c, before the softmax.
+// What a teacher says of columns begin, begin + 1, ... of one of its rows, before the softmax.
 template <class T>
-static inline accumulator_t<T> teacher_logit(const T* t, const accumulator_t<T>* centre, accumulator_t<T> sharpness,
-                                             int64_t c) {
+static inline void teacher_logits(const Teacher<T>& teacher, int64_t row, int64_t begin, int64_t count, int64_t cols,
+                                  accumulator_t<T>* out) {
   using Acc = accumulator_t<T>;
-  return (Acc(t[c]) - (centre ? centre[c] : Acc(0))) * sharpness;
+  const Acc sharpness = 1 / Acc(teacher.temperature);
+  const T* t = teacher.logits + row * cols + begin;
+  if (teacher.centre) {
+    const Acc* centre = teacher.centre + begin;
+#pragma omp simd
+    for (int64_t c = 0; c < count; ++c) out[c] = (Acc(t[c]) - centre[c]) * sharpness;
+  } else {
+#pragma omp simd
+    for (int64_t c = 0; c < count; ++c) out[c] = Acc(t[c]) * sharpness;
+  }
+}
+
+// The sum of the targets that a row of the student meets, of columns begin, begin + 1, ..., and their number.
+template <class T>
+static inline int64_t targets(const Teacher<T>& teacher, int64_t row, int64_t begin, int64_t count, int64_t cols,
+                              accumulator_t<T>* out) {
+  using Acc = accumulator_t<T>;
+  const int64_t own = row / teacher.images, image = row % teacher.images;
+  Acc logits[kBlock];
+  int64_t met = 0;
+  for (int64_t c = 0; c < count; ++c) out[c] = 0;
+  for (int64_t view = 0; view < teacher.views; ++view) {
+    if (view == own && !teacher.same_view) continue;
+    const int64_t other = view * teacher.images + image;
+    teacher_logits(teacher, other, begin, count, cols, logits);
+    const Acc log_sum = teacher.lse[other];
+#pragma omp simd
+    for (int64_t c = 0; c < count; ++c) out[c] += math::exp(logits[c] - log_sum);
+    ++met;
+  }
+  return met;
+}
+
+// Calls body(begin, count) for blocks of columns.
+template <class F>
+static inline void for_each_block(int64_t cols, F&& body) {
+  for (int64_t begin = 0; begin < cols; begin += kBlock) body(begin, begin + kBlock < cols ? kBlock : cols - begin);
+}
+
+template <Isa I, class T>
+void distil_lse_rows(Teacher<T> teacher, accumulator_t<T>* lse, int64_t first, int64_t rows, int64_t cols) {
+  using Acc = accumulator_t<T>;
+  Acc logits[kBlock];
+  for (int64_t r = first; r < first + rows; ++r) {
+    Acc top = -Acc(INFINITY), sum = 0;
+    for_each_block(cols, [&](int64_t begin, int64_t count) {
+      teacher_logits(teacher, r, begin, count, cols, logits);
+      const Acc block_top = row_max(logits, count);
+      if (block_top > top) sum *= math::exp(top - block_top), top = block_top;
+      sum += row_sum_exp(logits, count, top);
+    });
+    lse[r] = top + math::log(sum);
+  }
 }
 
 template <Isa I, class T>
 void distil_xent_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                      accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols) {
+                      accumulator_t<T>* lse, int64_t first, int64_t rows, int64_t cols) {
   using Acc = accumulator_t<T>;
-  const Acc *centre = teacher.centre, sharpness = 1 / Acc(teacher.temperature), scale = 1 / temperature;
-  const T* t = teacher.logits;
-  for (int64_t r = 0; r < rows; ++r, x += cols, t += cols) {
-    Acc top = -Acc(INFINITY), teacher_top = top, sum = 0, teacher_sum = 0, cross = 0;
-#pragma omp simd reduction(max : top, teacher_top)
-    for (int64_t c = 0; c < cols; ++c) {
-      Acc student = Acc(x[c]) * scale, other = teacher_logit(t, centre, sharpness, c);
-      top = student > top ? student : top;
-      teacher_top = other > teacher_top ? other : teacher_top;
-    }
-#pragma omp simd reduction(+ : sum, teacher_sum, cross)
-    for (int64_t c = 0; c < cols; ++c) {
-      Acc student = Acc(x[c]) * scale - top, weight = math::exp(teacher_logit(t, centre, sharpness, c) - teacher_top);
-      sum += math::exp(student);
-      teacher_sum += weight;
-      cross += weight * student;
-    }
-    lse[r] = top + math::log(sum), teacher_lse[r] = teacher_top + math::log(teacher_sum);
-    loss[r] = math::log(sum) - cross / teacher_sum;
+  const Acc scale = 1 / temperature;
+  Acc target[kBlock];
+  for (int64_t r = first; r < first + rows; ++r) {
+    const T* mine = x + r * cols;
+    const Acc top = row_max(mine, cols) * scale;
+    Acc sum = 0, cross = 0;
+    int64_t met = 0;
+    for_each_block(cols, [&](int64_t begin, int64_t count) {
+      met = targets(teacher, r, begin, count, cols, target);
+      Acc block_sum = 0, block_cross = 0;
+#pragma omp simd reduction(+ : block_sum, block_cross)
+      for (int64_t c = 0; c < count; ++c) {
+        const Acc student = Acc(mine[begin + c]) * scale - top;
+        block_sum += math::exp(student);
+        block_cross += target[c] * student;
+      }
+      sum += block_sum, cross += block_cross;
+    });
+    lse[r] = top + math::log(sum);
+    loss[r] = Acc(met) * math::log(sum) - cross;
   }
 }
 
 template <Isa I, class T>
 void distil_xent_backward_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher,
-                               const accumulator_t<T>* lse, const accumulator_t<T>* teacher_lse,
-                               const accumulator_t<T>* dy, int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows,
-                               int64_t cols) {
+                               const accumulator_t<T>* lse, const accumulator_t<T>* dy, int64_t dy_step,
+                               accumulator_t<T> scale, T* dx, int64_t first, int64_t rows, int64_t cols) {
   using Acc = accumulator_t<T>;
-  const Acc *centre = teacher.centre, sharpness = 1 / Acc(teacher.temperature), student_scale = 1 / temperature;
-  const T* t = teacher.logits;
-  for (int64_t r = 0; r < rows; ++r, x += cols, t += cols, dx += cols) {
-    Acc factor = scale * dy[r * dy_step] * student_scale, own = lse[r], other = teacher_lse[r];
-    for (int64_t c = 0; c < cols; ++c)
-      put(dx + c, factor * (math::exp(Acc(x[c]) * student_scale - own) -
-                            math::exp(teacher_logit(t, centre, sharpness, c) - other)));
+  const Acc student_scale = 1 / temperature;
+  Acc target[kBlock];
+  for (int64_t r = first; r < first + rows; ++r) {
+    const Acc factor = scale * dy[r * dy_step] * student_scale, own = lse[r];
+    for_each_block(cols, [&](int64_t begin, int64_t count) {
+      const Acc met = Acc(targets(teacher, r, begin, count, cols, target));
+      const T* mine = x + r * cols + begin;
+      T* out = dx + r * cols + begin;
+      for (int64_t c = 0; c < count; ++c)
+        put(out + c, factor * (met * math::exp(Acc(mine[c]) * student_scale - own) - target[c]));
+    });
   }
 }
 
-#define FOVEA_INSTANTIATE(T, Acc)                                                                                   \
-  template void xent_rows<kIsa>(const T*, HardTarget, Acc*, Acc*, int64_t, int64_t);                                \
-  template void xent_backward_rows<kIsa>(const T*, HardTarget, const Acc*, const Acc*, int64_t, Acc, T*, int64_t,   \
-                                         int64_t);                                                                  \
-  template void soft_xent_rows<kIsa>(const T*, const T*, Acc*, Acc*, Acc*, int64_t, int64_t);                       \
-  template void soft_xent_backward_rows<kIsa>(const T*, const T*, const Acc*, const Acc*, const Acc*, int64_t, Acc, \
-                                              T*, int64_t, int64_t);                                                \
-  template void distil_xent_rows<kIsa>(const T*, Acc, Teacher<T>, Acc*, Acc*, Acc*, int64_t, int64_t);              \
-  template void distil_xent_backward_rows<kIsa>(const T*, Acc, Teacher<T>, const Acc*, const Acc*, const Acc*,      \
-                                                int64_t, Acc, T*, int64_t, int64_t);
+#define FOVEA_INSTANTIATE(T, Acc)                                                                                    \
+  template void xent_rows<kIsa>(const T*, HardTarget, Acc*, Acc*, int64_t, int64_t);                                 \
+  template void xent_backward_rows<kIsa>(const T*, HardTarget, const Acc*, const Acc*, int64_t, Acc, T*, int64_t,    \
+                                         int64_t);                                                                   \
+  template void soft_xent_rows<kIsa>(const T*, const T*, Acc*, Acc*, Acc*, int64_t, int64_t);                        \
+  template void soft_xent_backward_rows<kIsa>(const T*, const T*, const Acc*, const Acc*, const Acc*, int64_t, Acc,  \
+                                              T*, int64_t, int64_t);                                                 \
+  template void distil_lse_rows<kIsa>(Teacher<T>, Acc*, int64_t, int64_t, int64_t);                                  \
+  template void distil_xent_rows<kIsa>(const T*, Acc, Teacher<T>, Acc*, Acc*, int64_t, int64_t, int64_t);            \
+  template void distil_xent_backward_rows<kIsa>(const T*, Acc, Teacher<T>, const Acc*, const Acc*, int64_t, Acc, T*, \
+                                                int64_t, int64_t, int64_t);
 FOVEA_INSTANTIATE(float, float)
 FOVEA_INSTANTIATE(double, double)
 FOVEA_INSTANTIATE(bf16, float)

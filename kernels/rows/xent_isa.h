@@ -20,12 +20,14 @@ void soft_xent_backward_rows(const T* x, const T* target, const accumulator_t<T>
                              const accumulator_t<T>* dy, int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows,
                              int64_t cols);
 template <Isa I, class T>
+void distil_lse_rows(Teacher<T> teacher, accumulator_t<T>* lse, int64_t first, int64_t rows, int64_t cols);
+// Rows first, first + 1, ... of x, loss, lse, dy and dx, which are whole.
+template <Isa I, class T>
 void distil_xent_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher, accumulator_t<T>* loss,
-                      accumulator_t<T>* lse, accumulator_t<T>* teacher_lse, int64_t rows, int64_t cols);
+                      accumulator_t<T>* lse, int64_t first, int64_t rows, int64_t cols);
 template <Isa I, class T>
 void distil_xent_backward_rows(const T* x, accumulator_t<T> temperature, Teacher<T> teacher,
-                               const accumulator_t<T>* lse, const accumulator_t<T>* teacher_lse,
-                               const accumulator_t<T>* dy, int64_t dy_step, accumulator_t<T> scale, T* dx, int64_t rows,
-                               int64_t cols);
+                               const accumulator_t<T>* lse, const accumulator_t<T>* dy, int64_t dy_step,
+                               accumulator_t<T> scale, T* dx, int64_t first, int64_t rows, int64_t cols);
 
 }  // namespace fovea::kernels

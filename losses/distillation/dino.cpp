@@ -2,8 +2,6 @@
 
 #include <fovea/core/autograd.h>
 #include <fovea/core/check.h>
-#include <fovea/losses/shared/cross_view.h>
-#include <fovea/losses/shared/full_precision.h>
 
 namespace fovea::losses {
 
@@ -17,13 +15,12 @@ Tensor Dino::operator()(const Tensor& student, const Tensor& teacher, int64_t vi
   check(teacher.rank() == 2 && teacher.size(0) > 0 && teacher.size(1) == centre.value.size(0),
         "Dino: want the teacher's logits [T N, {}], got {}", centre.value.size(0), teacher.shape());
   check(teacher_temperature > 0, "Dino: want a teacher temperature above 0, got {}", teacher_temperature);
-  Tensor targets;
-  {
-    NoGrad no_grad;
-    const Tensor logits = full_precision(teacher.detach());
-    targets = softmax((logits - centre.value.to(logits.dtype())) / teacher_temperature);
-  }
-  return cross_view(full_precision(student) / options_.student_temperature, targets, views);
+  check(views >= 2, "Dino: want at least two views, got {}", views);
+  return distillation_cross_entropy(student, teacher,
+                                    centre.value.to(student.dtype() == Dtype::f64 ? Dtype::f64 : Dtype::f32),
+                                    {.student_temperature = options_.student_temperature,
+                                     .teacher_temperature = teacher_temperature,
+                                     .views = views});
 }
 
 void Dino::update(const Tensor& mean) {

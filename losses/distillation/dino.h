@@ -22,8 +22,9 @@ class Dino : public nn::Module {
  public:
   explicit Dino(int64_t outputs, const DinoOptions& options = {});
   // Logits of the student for all V views, [V N, K], and of the teacher for the first T of them, the global crops,
-  // [T N, K]: all images of the first view, then all of the second, ... T at least 1, V at least 2. No gradient flows
-  // into the teacher's. A scalar, in f32 for bf16 logits; equal logits everywhere give log K.
+  // [T N, K], of one dtype: all images of the first view, then all of the second, ... T at least 1, V at least 2. No
+  // gradient flows into the teacher's. A scalar, in f32 for bf16 logits; equal logits everywhere give log K. Neither
+  // distribution is written, nor a scaled copy of the logits (distillation_cross_entropy).
   Tensor operator()(const Tensor& student, const Tensor& teacher, int64_t views,
                     double teacher_temperature = 0.04) const;
   // Moves the centre, in place, towards the mean [K] of the teacher's logits of a step, of all processes that train.

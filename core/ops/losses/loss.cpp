@@ -89,6 +89,27 @@ Labels checked_labels(const Tensor& labels, int64_t classes, const CrossEntropyO
   return {labels.detach(), found.counted, {}};
 }
 
+void check_distillation(const char* name, const Tensor& student, const Tensor& teacher, const Tensor& centre,
+                        const DistillationOptions& options) {
+  const int64_t views = options.views;
+  check(student.rank() == 2 && views >= 1 && student.size(0) % views == 0,
+        "{}: want the student's logits [V N, C], got {} for V = {}", name, student.shape(), views);
+  const int64_t n = student.size(0) / views;
+  check(teacher.rank() == 2 && teacher.size(1) == student.size(1) && teacher.dtype() == student.dtype() &&
+            teacher.device() == student.device() && teacher.size(0) <= student.size(0) &&
+            (views == 1 || n == 0 ? teacher.size(0) == student.size(0) : teacher.size(0) % n == 0),
+        "{}: want the teacher's logits {} [T N, C] for the student's {} of {} view{} on {}, got {} {} on {}", name,
+        name_of(student.dtype()), student.shape(), views, views == 1 ? "" : "s", student.device(),
+        name_of(teacher.dtype()), teacher.shape(), teacher.device());
+  if (centre.defined())
+    check(centre.shape() == Shape{student.size(1)} && centre.dtype() == loss_dtype(student.dtype()) &&
+              centre.device() == student.device(),
+          "{}: want a centre {} of {} on {}, got {} {} on {}", name, name_of(loss_dtype(student.dtype())),
+          Shape{student.size(1)}, student.device(), name_of(centre.dtype()), centre.shape(), centre.device());
+  check(options.student_temperature > 0 && options.teacher_temperature > 0,
+        "{}: want temperatures above 0, got {} and {}", name, options.student_temperature, options.teacher_temperature);
+}
+
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
@@ -154,42 +175,42 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& target, Reduction 
 Tensor distillation_cross_entropy(const Tensor& student, const Tensor& teacher, const Tensor& centre,
                                   const DistillationOptions& options) {
   const char* name = "distillation_cross_entropy";
-  check(student.rank() == 2, "{}: want logits [N, C], got {}", name, student.shape());
-  check_same(name, student, teacher);
-  if (centre.defined())
-    check(centre.shape() == Shape{student.size(1)} && centre.dtype() == loss_dtype(student.dtype()) &&
-              centre.device() == student.device(),
-          "{}: want a centre {} of {} on {}, got {} {} on {}", name, name_of(loss_dtype(student.dtype())),
-          Shape{student.size(1)}, student.device(), name_of(centre.dtype()), centre.shape(), centre.device());
-  check(options.student_temperature > 0 && options.teacher_temperature > 0,
-        "{}: want temperatures above 0, got {} and {}", name, options.student_temperature, options.teacher_temperature);
-  Tensor x = student.detach(), aim = teacher.detach(), middle = centre.defined() ? centre.detach() : Tensor();
-  int64_t rows = x.size(0);
-  Reduction reduction = options.reduction;
-  double scale = scale_of(reduction, rows), temperature = options.student_temperature;
-  auto target = [aim, middle, sharp = options.teacher_temperature]<class T>() {
-    return kernels::Teacher<T>{aim.data<T>(), middle.defined() ? middle.data<kernels::accumulator_t<T>>() : nullptr,
-                               sharp};
+  check_distillation(name, student, teacher, centre, options);
+  const Tensor x = student.detach(), aim = teacher.detach();
+  const Tensor middle = centre.defined() ? centre.detach().clone() : Tensor();  // it moves between forward and backward
+  const int64_t views = options.views, rows = x.size(0), images = rows / views;
+  const Reduction reduction = options.reduction;
+  const double scale = scale_of(reduction, views > 1 ? aim.size(0) * (views - 1) : rows);
+  const double temperature = options.student_temperature;
+  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device()), lse = Tensor::empty_like(losses);
+  Tensor teacher_lse = Tensor::empty({aim.size(0)}, losses.dtype(), x.device());
+  auto rows_of = [aim, middle, teacher_lse, images, views, sharp = options.teacher_temperature]<class T>() {
+    using Acc = kernels::accumulator_t<T>;
+    return kernels::Teacher<T>{.logits = aim.data<T>(),
+                               .centre = middle.defined() ? middle.data<Acc>() : nullptr,
+                               .temperature = sharp,
+                               .lse = teacher_lse.data<Acc>(),
+                               .images = images,
+                               .views = images > 0 ? aim.size(0) / images : 0,
+                               .same_view = views == 1};
   };
-  Tensor losses = Tensor::empty({rows}, loss_dtype(x.dtype()), x.device());
-  Tensor lse = Tensor::empty_like(losses), teacher_lse = Tensor::empty_like(losses);
   dispatch_float(x, name, [&]<class T>(auto& ctx) {
     using Acc = kernels::accumulator_t<T>;
-    kernels::distil_xent(ctx, x.data<T>(), temperature, target.template operator()<T>(), losses.data<Acc>(),
-                         lse.data<Acc>(), teacher_lse.data<Acc>(), rows, x.size(1));
+    const auto meets = rows_of.template operator()<T>();
+    kernels::distil_lse(ctx, meets, teacher_lse.data<Acc>(), x.size(1));
+    kernels::distil_xent(ctx, x.data<T>(), temperature, meets, losses.data<Acc>(), lse.data<Acc>(), rows, x.size(1));
   });
-  return record(
-      name, reduced(losses, reduction, scale), {student},
-      [name, x, target, lse, teacher_lse, scale, temperature, reduction](const Node&, const Tensor& dy) -> Grads {
-        Tensor dx = Tensor::empty_like(x);
-        dispatch_float(x, name, [&]<class T>(auto& ctx) {
-          using Acc = kernels::accumulator_t<T>;
-          kernels::distil_xent_backward(ctx, x.data<T>(), temperature, target.template operator()<T>(), lse.data<Acc>(),
-                                        teacher_lse.data<Acc>(), dy.data<Acc>(), step_of(reduction), scale,
-                                        dx.data<T>(), x.size(0), x.size(1));
-        });
-        return {dx};
-      });
+  return record(name, reduced(losses, reduction, scale), {student},
+                [name, x, rows_of, lse, scale, temperature, reduction](const Node&, const Tensor& dy) -> Grads {
+                  Tensor dx = Tensor::empty_like(x);
+                  dispatch_float(x, name, [&]<class T>(auto& ctx) {
+                    using Acc = kernels::accumulator_t<T>;
+                    kernels::distil_xent_backward(ctx, x.data<T>(), temperature, rows_of.template operator()<T>(),
+                                                  lse.data<Acc>(), dy.data<Acc>(), step_of(reduction), scale,
+                                                  dx.data<T>(), x.size(0), x.size(1));
+                  });
+                  return {dx};
+                });
 }
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {

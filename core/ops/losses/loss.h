@@ -20,10 +20,15 @@ struct DistillationOptions {
   double student_temperature = 0.1;
   double teacher_temperature = 0.04;
   Reduction reduction = Reduction::mean;
+  int64_t views = 1;  // V, of the student
 };
 // Self-distillation (DINO, Caron et al., 2021): the cross-entropy of softmax(student / student_temperature) against
-// softmax((teacher - centre) / teacher_temperature), logits [N, C] of both, without writing either distribution.
-// centre [C], f32 (f64 for f64 logits), or undefined for none. No gradient for the teacher or the centre.
+// softmax((teacher - centre) / teacher_temperature), without writing either distribution. Logits [N, C] of both, row by
+// row; with V > 1 views the student's are [V N, C] and the teacher's [T N, C], of the first T of the views, all images
+// of the first view, then all of the second, ..., and every view meets the teacher's other views of its image. The mean
+// is over all such pairs, T N (V - 1); none gives each row's sum [V N].
+// centre [C], f32 (f64 for f64 logits), or undefined for none; it may move before backward(). No gradient for the
+// teacher or the centre.
 Tensor distillation_cross_entropy(const Tensor& student, const Tensor& teacher, const Tensor& centre = {},
                                   const DistillationOptions& options = {});
 

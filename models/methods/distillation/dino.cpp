@@ -55,11 +55,12 @@ Tensor Dino::loss(const data::Batch& batch, Step& step) {
   if (options.frozen_epochs > 0) freeze_last_layer(step.epoch() < double(options.frozen_epochs));
   const double temperature = teacher_temperature(step);
   Tensor s = student.projector(step.features(student.backbone, batch.groups()));  // [V N, K], global crops first
-  Tensor t = teacher(batch.group(0)).to(Dtype::f32);  // [2N, K], of the global crops, without gradient
+  Tensor t = teacher(batch.group(0));  // [2N, K], of the global crops, without gradient
   step.watch(s.slice(0, n), s.slice(n, 2 * n));
   step.chance(std::log(double(options.outputs)));
-  if (step.watching()) step.watch_assignments(softmax((t - criterion.centre) / temperature));
   Tensor loss = criterion(s, t, batch.view_count(), temperature);
+  t = t.to(Dtype::f32);
+  if (step.watching()) step.watch_assignments(softmax((t - criterion.centre) / temperature));
   criterion.update(step.sum_ranks(mean(t, {0})) / double(step.world()));
   return loss;
 }

@@ -89,11 +89,16 @@ TEST_CASE("self-distillation is the cross-entropy against the written targets", 
   written.backward();
   Tensor wanted = x.grad();
   x.zero_grad();
-  Tensor fused = distillation_cross_entropy(x, t, centre, {.student_temperature = 0.2, .teacher_temperature = 0.1});
+  Tensor moving = centre.clone();
+  Tensor fused = distillation_cross_entropy(x, t, moving, {.student_temperature = 0.2, .teacher_temperature = 0.1});
+  add_(moving, t.slice(0, 1).reshape({37}));
   fused.backward();
   CHECK(fused.item() == Approx(written.item()).epsilon(1e-12));
   for (double apart : (x.grad() - wanted).to_vector<double>()) CHECK(std::abs(apart) < 1e-14);
   CHECK_THROWS_WITH(distillation_cross_entropy(x, t, Tensor::zeros({5})), Catch::Contains("[37]"));
+  CHECK_THROWS_WITH(distillation_cross_entropy(x, t.slice(0, 2)), Catch::Contains("[6, 37] of 1 view"));
+  CHECK_THROWS_WITH(distillation_cross_entropy(x, t.slice(0, 5), {}, {.views = 3}), Catch::Contains("got f64 [5, 37]"));
+  CHECK_THROWS_WITH(distillation_cross_entropy(x, t, {}, {.views = 4}), Catch::Contains("[V N, C], got [6, 37]"));
   CHECK_THROWS_WITH(distillation_cross_entropy(x, t, {}, {.student_temperature = 0}), Catch::Contains("above 0"));
 }
 
