@@ -138,8 +138,7 @@ std::vector<Flag> training_flags(Options& o) {
        "largest area of a local crop (multi-crop), as a fraction of the image's area (0: what the chosen augmentations "
        "have)",
        &o.local_scale, 0, 1},
-      {"--blur",
-       "factor on the probability of Gaussian blur (below 0: 1 for images above 64 pixels, 0 for smaller ones)",
+      {"--blur", "factor on the probability of Gaussian blur (below 0: 1 for images above 64 pixels, otherwise 0)",
        &o.blur, -1, 10},
       {"--micro-batch",
        "number of views that pass through the backbone at once, to save memory (0: all views of the batch); batch norm "
