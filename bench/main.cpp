@@ -193,28 +193,33 @@ int main(int argc, char** argv) {
   Settings settings;
   settings.device = default_device().is_cpu() ? "cpu" : "cuda";
   CLI::App app{"Times fovea's ops on this machine"};
-  app.add_option("--filter", settings.filter, "only cases whose name holds this");
-  app.add_flag("--large", settings.large, "only the shapes of training runs, not the op table");
-  app.add_flag("--small", settings.small, "only the op table, not the shapes of training runs");
-  app.add_option("--device", settings.device, "cpu or cuda")
+  app.add_option("--filter", settings.filter, "measure only the cases whose name contains this text");
+  app.add_flag("--large", settings.large, "measure only the shapes of training runs, not the op table's");
+  app.add_flag("--small", settings.small, "measure only the op table's shapes, not those of training runs");
+  app.add_option("--device", settings.device, "device that computes: cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--copy-mb", settings.copy_mb, "MiB of the copy that says how fast memory is")
+  app.add_option("--copy-mb", settings.copy_mb, "size in MiB of the copy that measures the memory bandwidth")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_flag("--counted", settings.counted, "list the cases of --once with the operations that each must do");
-  app.add_option("--once", settings.once, "call one of them once, for a profiler");
-  app.add_flag("--prepare", settings.prepare, "with --once: make its inputs, and no call");
-  app.add_flag("--cuda-graph", settings.graph, "with --peer: replay the training step as a CUDA graph");
-  app.add_option("--threads", settings.threads, "threads of the kernels (default: OpenMP's)")
+  app.add_flag("--counted", settings.counted,
+               "list the cases of bench/counted.py, each with the number of operations that it must do, and exit");
+  app.add_option("--once", settings.once,
+                 "call one case of bench/counted.py a single time, for a profiler (--counted lists their names)");
+  app.add_flag("--prepare", settings.prepare, "make the inputs of the case of --once, but do not call it");
+  app.add_flag("--cuda-graph", settings.graph, "replay the training step of --peer as a CUDA graph");
+  app.add_option("--threads", settings.threads, "number of threads that compute (default: OpenMP's choice)")
       ->check(CLI::PositiveNumber);
-  app.add_option("--seconds", settings.seconds, "time for each measurement")
+  app.add_option("--seconds", settings.seconds, "seconds that each measurement takes")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--json", settings.json, "write the results to this file");
-  app.add_option("--compare", settings.compare, "show ratios to a file that --json wrote")->check(CLI::ExistingFile);
-  app.add_option("--docs", settings.docs, "rewrite the table in this Markdown file");
-  app.add_option("--peer", settings.peer, "run one whole case that PyTorch runs too")
+  app.add_option("--json", settings.json, "file that the results are written to, as JSON");
+  app.add_option("--compare", settings.compare,
+                 "file of earlier results, written by --json: show the ratio of each time to the earlier one")
+      ->check(CLI::ExistingFile);
+  app.add_option("--docs", settings.docs, "Markdown file whose table of results is replaced");
+  app.add_option("--peer", settings.peer,
+                 "run one case of bench/peers, which PyTorch runs too, and print a line of JSON")
       ->check(CLI::IsMember(peer_cases()));
   CLI11_PARSE(app, argc, argv);
   if (settings.threads) kernels::set_threads(settings.threads);

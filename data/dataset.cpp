@@ -102,13 +102,13 @@ const Choices<Split (*)(const std::optional<std::string>& where)>& datasets() {
       {"fashion-mnist", "Fashion-MNIST (Xiao et al., 2017): 70,000 gray images of clothes, 28 x 28, 10 classes",
        [](const auto& where) { return fashion_mnist(where.value_or("").empty() ? kFashionMnistDir : *where); },
        "fashion-mnist[:DIR]"},
-      {"cifar10", "CIFAR-10 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 10 classes, the binary version",
+      {"cifar10", "CIFAR-10 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 10 classes; DIR has the binary version",
        [](const auto& where) { return cifar10(folder_of("cifar10", where)); }, "cifar10:DIR"},
-      {"cifar100", "CIFAR-100 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 100 classes, the binary version",
+      {"cifar100", "CIFAR-100 (Krizhevsky, 2009): 60,000 photographs, 32 x 32, 100 classes; DIR has the binary version",
        [](const auto& where) { return cifar100(folder_of("cifar100", where)); }, "cifar100:DIR"},
       {"imagefolder", "DIR/train and DIR/val with a folder of JPEG, PNG or BMP files for each class",
        [](const auto& where) { return image_folders(folder_of("imagefolder", where)); }, "imagefolder:DIR"},
-      {"synthetic", "N drawn shapes (default 10,000), 32 x 32, the shape is the class; needs no files", drawn,
+      {"synthetic", "N drawn shapes (default 10,000), 32 x 32, whose shape is the class; needs no files", drawn,
        "synthetic[:N]"}};
   return all;
 }

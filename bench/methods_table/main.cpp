@@ -22,27 +22,36 @@ using namespace fovea::methods_table;
 namespace fs = std::filesystem;
 
 static void add_flags(CLI::App& app, Settings& s, std::string& methods) {
-  app.add_option("--data", s.data, "as of the methods")->capture_default_str();
-  app.add_option("--limit", s.limit, "the first N training images (0: all)")->capture_default_str();
-  app.add_option("--width", s.width, "of the backbone")->capture_default_str();
-  app.add_option("--epochs", s.epochs)->capture_default_str();
-  app.add_option("--seeds", s.seeds,
-                 "runs of a method, from seed 0; one more where the first two differ by over a point")
+  app.add_option("--data", s.data, "images to train and test on, as the methods' own --data takes them")
+      ->capture_default_str();
+  app.add_option("--limit", s.limit, "number of training images that are used, the first ones of the data set (0: all)")
+      ->capture_default_str();
+  app.add_option("--width", s.width, "channels of the backbone's first stage")->capture_default_str();
+  app.add_option("--epochs", s.epochs, "number of passes over the training images")->capture_default_str();
+  app.add_option(
+         "--seeds", s.seeds,
+         "number of runs of each method, with seeds from 0 on; one more where k-NN of the first two differs by over a "
+         "point")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  app.add_option("--jobs", s.jobs, "runs at a time, which share the machine's threads")
+  app.add_option("--jobs", s.jobs, "number of runs at a time; they share the machine's threads")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app.add_flag("--speed", s.speed, "measure speeds by themselves, a method at a time, after the runs (want --results)");
-  app.add_option("--preset", s.preset, "of every method")->capture_default_str();
-  app.add_option("--methods", methods, "comma-separated (default: all)");
-  app.add_option("--extra", s.extra, "more flags for every run");
-  app.add_option("--out", s.out, "folder of the runs")->capture_default_str();
-  app.add_option("--results", s.results, "file with a line of JSON for every run (empty: none)")->capture_default_str();
-  app.add_option("--docs", s.docs, "page whose table is replaced (empty: none)")->capture_default_str();
-  app.add_option("--readme", s.readme, "page with a short table that goes with it (empty: none)")
+  app.add_flag(
+      "--speed", s.speed,
+      "after the runs, measure the speed of each method with no other run beside it; the results file keeps it");
+  app.add_option("--preset", s.preset, "preset of flags that every method is trained with")->capture_default_str();
+  app.add_option("--methods", methods, "methods to train, separated by commas (default: all)");
+  app.add_option("--extra", s.extra, "further flags of every run, separated by spaces");
+  app.add_option("--out", s.out, "folder that holds a folder for each run")->capture_default_str();
+  app.add_option("--results", s.results, "file that keeps a line of JSON for every finished run (empty: none)")
       ->capture_default_str();
-  app.add_option("--imagenette", s.imagenette, "train lightly's benchmark on imagenette2-160 in this folder instead");
+  app.add_option("--docs", s.docs,
+                 "Markdown page whose table is replaced, with the pages of the methods beside it (empty: none)")
+      ->capture_default_str();
+  app.add_option("--readme", s.readme, "Markdown page whose short table is replaced, if the long one is (empty: none)")
+      ->capture_default_str();
+  app.add_option("--imagenette", s.imagenette, "folder of imagenette2-160: train lightly's Imagenette benchmark on it");
 }
 
 // Trains what is missing and writes the tables. `command`: the command line.

@@ -292,18 +292,23 @@ const Choices<Views (*)(const MultiCropOptions& options)>& view_recipes() {
        [](const Crops& crops) { return mocov1_views(crops.size); }},
       {"swav", "SwAV (Caron et al., 2020): multi-crop, two global views and six local ones",
        [](const Crops& crops) { return swav_views(crops); }},
-      {"dino", "DINO (Caron et al., 2021): multi-crop, globals that differ in blur and solarisation, six locals",
+      {"dino",
+       "DINO (Caron et al., 2021): multi-crop, two global views that differ in blur and solarisation, six "
+       "local ones",
        &dino_views},
       {"smog", "SMoG (Pang et al., 2022): two views that differ in blur and solarisation",
        [](const Crops& crops) { return smog_views(crops.size); }},
-      {"vicreg", "VICReg (Bardes et al., 2021) in lightly's table: two views alike, with solarisation",
+      {"vicreg",
+       "VICReg (Bardes et al., 2021) in lightly's table: two views with the same augmentations, solarisation before "
+       "blur",
        [](const Crops& crops) { return vicreg_views(crops.size); }},
       {"vicregl", "VICRegL (Bardes et al., 2022) in lightly's table: two views, crops of at least a fifth of the image",
        [](const Crops& crops) { return vicregl_views(crops.size); }},
       {"lejepa",
-       "LeJEPA (Balestriero & LeCun, 2025) for ImageNet: multi-crop, two globals and six locals, solarisation",
+       "LeJEPA (Balestriero & LeCun, 2025) for ImageNet: multi-crop, two global views and six local ones, solarisation",
        &lejepa_views},
-      {"lejepa-equal", "LeJEPA for Imagenette: four views alike, strong jitter, solarisation",
+      {"lejepa-equal",
+       "LeJEPA (Balestriero & LeCun, 2025) for Imagenette: four views with the same strong augmentations",
        [](const Crops& crops) { return lejepa_equal_views(crops.size); }}};
   return all;
 }

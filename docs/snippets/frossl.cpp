@@ -27,7 +27,7 @@ namespace fovea::models {
 
 struct FroSslOptions {
   int64_t hidden = 2048, out = 1024;  // units of the projector's hidden layers and of its last
-  float invariance = 1;               // weight of the term that pulls views together
+  float invariance = 1;               // w, weight of the squared distance of two views
 };
 
 // FroSSL (Skean et al., 2023, arXiv:2310.02903) trains a backbone and a projector of three Linears on losses::frossl. A
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
                 .paper = "FroSSL: Frobenius Norm Minimization for Self-Supervised Learning (Skean et al., 2023)",
                 .presets = {{"imagenette-table", "--epochs 800 --batch 256"}, {"short", "--batch 128 --lr 0.1"}}},
       .defaults = {.fit = {.steps = 2, .batch = 16, .out = "runs/frossl"}, .data = "synthetic:64", .width = 4},
-      .flags = {{"--invariance", "weight of the term that pulls views together", &options.invariance, 0, 1e3}}};
+      .flags = {{"--invariance", "weight w of the squared distance of two views", &options.invariance, 0, 1e3}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::FroSsl(setup.backbone(), options, setup.generator());

@@ -29,10 +29,12 @@ int main(int argc, char** argv) {
                  "--prototypes 100 --frozen-prototypes 0 --epsilon 0.02 --queue 384 --queue-start 5"}}},
       .defaults = {.fit = {.lr = 0.6f, .optimizer = "lars", .weight_decay = 1e-6f, .decay_all = true}, .views = "swav"},
       .flags = examples::swav_flags(options)};
-  program.flags.push_back({"--queue", "recent projections in each of the two queues, one for each global crop",
+  program.flags.push_back({"--queue",
+                           "number of recent projections Q in each of the two queues, one for each global crop",
                            &options.queue, 1, 1 << 24});
-  program.flags.push_back(
-      {"--queue-start", "epochs before the queues take part in the codes", &options.queue_start, 0, 1e6});
+  program.flags.push_back({"--queue-start",
+                           "number of epochs before the queued projections take part in Sinkhorn-Knopp",
+                           &options.queue_start, 0, 1e6});
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Swav(setup.backbone(), options, setup.generator());

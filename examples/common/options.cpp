@@ -87,7 +87,7 @@ void check_value(const Flag& flag) {
 }
 
 const Choices<Device>& devices() {
-  static const Choices<Device> all = {{"cpu", "the processor", Device::cpu()},
+  static const Choices<Device> all = {{"cpu", "the CPU", Device::cpu()},
                                       {"cuda", "the first NVIDIA GPU", Device::cuda()}};
   return all;
 }
@@ -97,12 +97,14 @@ std::vector<Flag> data_flags(Options& o, std::string& device) {
   constexpr double kMany = std::numeric_limits<int>::max();
   return {
       choice("--data", "images to train and test on", &o.data, data::datasets()),
-      {"--limit", "train on the first N training images (0: all)", &o.limit, 0, kMany},
+      {"--limit", "number of training images that are used, the first ones of the data set (0: all)", &o.limit, 0,
+       kMany},
       choice("--backbone", "network that maps an image to its features", &o.backbone, models::backbones()),
-      {"--width", "channels of the backbone's first stage; later stages have multiples of it", &o.width, 1, 1024},
+      {"--width", "channels of the backbone's first stage; later stages have multiples of this number", &o.width, 1,
+       1024},
       {"--seed", "seed of initial weights, order of the images and augmentations", &o.fit.seed, 0, kMany},
       {"--bf16", "compute matrix products and convolutions in bfloat16", &o.fit.bf16},
-      choice("--device", "where the run computes", &device, devices()),
+      choice("--device", "device that computes", &device, devices()),
       {"--workers", "threads that load and augment images", &o.fit.workers, 0, 256, false},
       {"--threads", "threads that compute (0: all cores)", &o.threads, 0, 1024, false},
   };
@@ -112,46 +114,52 @@ std::vector<Flag> training_flags(Options& o) {
   constexpr double kMany = std::numeric_limits<int>::max();
   constexpr double kAboveZero = std::numeric_limits<float>::denorm_min();
   return {
-      {"--epochs", "passes over the training images", &o.fit.epochs, 1, 1e6},
-      {"--steps", "number of steps to train for, in place of --epochs (0: --epochs counts)", &o.fit.steps, 0, kMany},
-      {"--batch", "images in a batch: one step learns from them", &o.fit.batch, 2, 1 << 20},
-      {"--lr", "peak learning rate; without this flag the default, which is for 256 images, times --batch / 256",
-       &o.fit.lr, kAboveZero, 1e4},
-      choice("--optimizer", "how weights follow their gradients", &o.fit.optimizer, models::optimizers()),
-      {"--weight-decay", "weight decay of weights (of biases and norms: --decay-all)", &o.fit.weight_decay, 0, 1},
-      {"--decay-all", "apply weight decay to biases and norms too", &o.fit.decay_all},
-      {"--warmup", "share of the run in which the learning rate rises from 0; it then falls to 0 along a cosine",
+      {"--epochs", "number of passes over the training images", &o.fit.epochs, 1, 1e6},
+      {"--steps", "number of training steps, in place of a number of epochs (0: train for the number of epochs)",
+       &o.fit.steps, 0, kMany},
+      {"--batch", "number of images N in a batch; each training step takes one batch", &o.fit.batch, 2, 1 << 20},
+      {"--lr", "peak learning rate; if it is not given, the default times the batch size / 256", &o.fit.lr, kAboveZero,
+       1e4},
+      choice("--optimizer", "optimizer that updates the weights", &o.fit.optimizer, models::optimizers()),
+      {"--weight-decay", "weight decay of the weights, with --decay-all of biases and norms too", &o.fit.weight_decay,
+       0, 1},
+      {"--decay-all", "apply the weight decay to biases and norms too", &o.fit.decay_all},
+      {"--warmup",
+       "fraction of the run in which the learning rate rises linearly from 0 to its peak; then it falls to 0 along "
+       "half a cosine",
        &o.fit.warmup, 0, 0.99},
-      choice("--views", "the paper whose augmentations are used", &o.views, data::view_recipes()),
-      {"--strength", "factor on the colour jitter of the --views recipe", &o.strength, 0, 10},
-      {"--min-scale", "smallest area of a global crop, as a share of the image's (0: that of the --views recipe)",
+      choice("--views", "augmentations that make the views of an image, named after their paper", &o.views,
+             data::view_recipes()),
+      {"--strength", "factor on the strength of the colour jitter", &o.strength, 0, 10},
+      {"--min-scale",
+       "smallest area of a global crop, as a fraction of the image's area (0: what the chosen augmentations have)",
        &o.min_scale, 0, 1},
       {"--local-scale",
-       "largest area of a local crop of multi-crop views, as a share of the image's (0: that of the --views recipe)",
+       "largest area of a local crop (multi-crop), as a fraction of the image's area (0: what the chosen augmentations "
+       "have)",
        &o.local_scale, 0, 1},
-      {"--blur",
-       "factor on the probability of blur in the --views recipe (below 0: 1 for images above 64 pixels, else 0)",
+      {"--blur", "factor on the probability of Gaussian blur (below 0: 1 for images above 64 pixels, otherwise 0)",
        &o.blur, -1, 10},
       {"--micro-batch",
-       "images that pass through the network at once, to save memory (0: the batch); batch norm's statistics are of "
-       "these alone",
+       "number of views that pass through the backbone at once, to save memory (0: all views of the batch); batch norm "
+       "takes its statistics over these",
        &o.fit.micro_batch, 0, kMany},
       {"--online-probe",
-       "train a linear classifier on the features during the run, without a gradient into the network",
+       "train a linear classifier on the backbone's features during the run; its gradient does not reach the backbone",
        &o.fit.online_probe},
       {"--few-labels",
-       "labelled images of each class for the k-NN accuracy that chooses the best checkpoint (0: RankMe chooses, "
-       "without labels)",
+       "labelled images of each class for the k-NN accuracy that chooses the best checkpoint (0: no labels; RankMe, "
+       "the effective rank of the features, chooses)",
        &o.fit.few_labels, 0, kMany},
       {"--cuda-graph", "record the training step as a CUDA graph and replay it", &o.fit.cuda_graph, 0, 0, false},
-      {"--clip", "largest norm of all gradients together; longer ones are scaled down to it (0: no limit)", &o.fit.clip,
-       0, 1e9},
+      {"--clip", "largest L2 norm of all gradients together; a larger norm is scaled down to it (0: no limit)",
+       &o.fit.clip, 0, 1e9},
       {"--out", "folder of the run's checkpoints, log and report", &o.fit.out, 0, 0, false},
-      {"--eval-every", "epochs between two k-NN evaluations (0: only at the start and the end)", &o.fit.eval_every, 0,
+      {"--eval-every", "number of epochs between two k-NN evaluations (0: only at the start and the end)",
+       &o.fit.eval_every, 0, kMany, false},
+      {"--log-every", "number of steps between two lines of the log", &o.fit.log_every, 1, kMany, false},
+      {"--checkpoint-every", "number of steps between two checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0,
        kMany, false},
-      {"--log-every", "steps between two lines of the log", &o.fit.log_every, 1, kMany, false},
-      {"--checkpoint-every", "steps between two checkpoints (0: one an epoch)", &o.fit.checkpoint_every, 0, kMany,
-       false},
   };
 }
 
@@ -266,7 +274,8 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   std::vector<Flag> training = about.trains ? training_flags(options) : std::vector<Flag>();
   if (!about.presets.empty())
     training.push_back(
-        {"--preset", "a list of flags by name: " + presets_of(about).str(), &options.preset, 0, 0, false});
+        {"--preset", "name of a list of flags; flags given on the command line override it: " + presets_of(about).str(),
+         &options.preset, 0, 0, false});
   all.insert(all.end(), training.begin(), training.end());
   all.insert(all.end(), flags.begin(), flags.end());
   app.footer(footer_of(all, about));
@@ -274,10 +283,10 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   std::string resume_folder;
   CLI::Option* resume = nullptr;
   if (about.trains)
-    resume =
-        app.add_option("--resume", resume_folder, "continue the run in the folder DIR (without DIR: in that of --out)")
-            ->expected(0, 1)
-            ->type_name("[DIR]");
+    resume = app.add_option("--resume", resume_folder,
+                            "continue the run in the folder DIR (without DIR: in the output folder)")
+                 ->expected(0, 1)
+                 ->type_name("[DIR]");
 
   std::vector<std::string> arguments = arguments_of(argc, argv, about);
   try {

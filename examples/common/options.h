@@ -30,7 +30,7 @@ struct Options {
   std::string preset = {};
 };
 
-// A flag of an example's own, for a hyperparameter that people sweep: {"--temperature", "of NT-Xent", &temperature}.
+// A flag of an example's own, for a hyperparameter that people sweep: {"--temperature", "temperature t of NT-Xent", &t}.
 // Numbers outside [low, high] are refused.
 struct Flag {
   std::string name, help;

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
                 .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
                             {"short", "--batch 128 --lr 0.24 --temperature 0.2 --strength 2"}}},
       .defaults = {.fit = {.decay_all = true}},
-      .flags = {{"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100}}};
+      .flags = {{"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Dcl(setup.backbone(), options, setup.generator());

@@ -21,9 +21,11 @@ int main(int argc, char** argv) {
                 .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
                             {"short", "--batch 128 --lr 0.24 --temperature 0.2 --strength 2"}}},
       .defaults = {.fit = {.decay_all = true}},
-      .flags = {{"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
-                {"--sigma", "sigma of the pairs' weights 2 - N softmax(cosine / sigma): the larger, the closer to 1",
-                 &options.sigma, 1e-3, 100}}};
+      .flags = {
+          {"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100},
+          {"--sigma",
+           "sigma of the pairs' weights w = 2 - N softmax(cosine / sigma): the larger sigma, the closer w is to 1",
+           &options.sigma, 1e-3, 100}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Dcl(setup.backbone(), options, setup.generator());

@@ -26,14 +26,15 @@ int main(int argc, char** argv) {
                       "--teacher-momentum 0.99"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true}, .views = "simsiam"},
       .flags = {
-          {"--temperature", "temperature t of InfoNCE, global and dense", &options.temperature, 1e-3, 100},
-          {"--teacher-momentum", "m of the key network: key network = m key network + (1 - m) query network",
+          {"--temperature", "temperature t of both InfoNCE losses, the global and the dense one", &options.temperature,
+           1e-3, 100},
+          {"--teacher-momentum", "momentum m of the key network: key network = m key network + (1 - m) query network",
            &options.momentum, 0, 1},
-          {"--negatives", "number of negatives K, keys of earlier batches in each of the two queues",
+          {"--negatives", "number of negatives K: keys of earlier batches in each of the two queues",
            &options.negatives, 1, 1 << 24},
-          {"--dense-weight", "lambda: loss = (1 - lambda) global InfoNCE + lambda dense InfoNCE", &options.dense_weight,
-           0, 1},
-          {"--batch-norm", "put a batch norm after each Linear of both heads, as in MoCo v3", &options.batch_norm}}};
+          {"--dense-weight", "weight lambda of the dense loss: (1 - lambda) global InfoNCE + lambda dense InfoNCE",
+           &options.dense_weight, 0, 1},
+          {"--batch-norm", "put a batch norm after each Linear of both heads", &options.batch_norm}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::DenseCl(setup.backbone(), options, setup.generator());

@@ -28,9 +28,10 @@ int main(int argc, char** argv) {
       .defaults = {.fit = {.lr = 0.3f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.1f}, .views = "byol"},
       .flags = {
           {"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
-          {"--channels", "number of the backbone's channels d that InfoNCE sees (0: 360 of 2048)", &options.channels, 0,
-           1 << 20},
-          {"--same-view-negatives", "NT-Xent in place of InfoNCE: other images in the same view are negatives too",
+          {"--channels",
+           "number of channels d that the loss sees, the first ones of the backbone's output (0: 360 of every 2048)",
+           &options.channels, 0, 1 << 20},
+          {"--same-view-negatives", "use NT-Xent in place of InfoNCE: other images of the same view are negatives too",
            &options.same_view_negatives}}};
 
   return examples::train(argc, argv, program,

@@ -25,10 +25,11 @@ int main(int argc, char** argv) {
                             {"lightly", "--t 1"},
                             {"short", "--batch 128 --lr 0.24"}}},
       .defaults = {.fit = {.lr = 0.12f, .weight_decay = 1e-4f, .decay_all = true}},
-      .flags = {{"--alpha", "alpha of the alignment, mean |x - y|^alpha over positive pairs", &options.alpha, 0.1, 10},
-                {"--t", "t of the uniformity, log mean exp(-t |x - y|^2) over pairs of images", &options.t, 1e-3, 100},
-                {"--align-weight", "weight a of the alignment in the loss", &options.align_weight, 0, 1000},
-                {"--uniform-weight", "weight u of the uniformity in the loss", &options.uniform_weight, 0, 1000}}};
+      .flags = {
+          {"--alpha", "alpha of the alignment A = mean |x - y|^alpha over positive pairs", &options.alpha, 0.1, 10},
+          {"--t", "t of the uniformity U = log mean exp(-t |x - y|^2) over pairs of images", &options.t, 1e-3, 100},
+          {"--align-weight", "weight a of the alignment: loss = a A + u U", &options.align_weight, 0, 1000},
+          {"--uniform-weight", "weight u of the uniformity: loss = a A + u U", &options.uniform_weight, 0, 1000}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Hypersphere(setup.backbone(), options, setup.generator());

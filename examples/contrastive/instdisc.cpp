@@ -25,14 +25,16 @@ int main(int argc, char** argv) {
                         "--loss softmax --temperature 0.3 --bank-momentum 0 --batch-norm --views simclr --strength 2 "
                         "--batch 128 --lr 0.01 --warmup 0.1 --weight-decay 5e-4"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true}, .views = "mocov1"},
-      .flags = {examples::choice("--loss", "how an image is told apart from others", &options.loss,
+      .flags = {examples::choice("--loss", "loss that tells an image from all others", &options.loss,
                                  models::instdisc_losses()),
-                {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
-                {"--negatives", "number of noise images K, drawn from the memory bank each step (unused by softmax)",
+                {"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100},
+                {"--negatives",
+                 "number of noise images K, drawn from the memory bank in each step (the softmax loss has none)",
                  &options.negatives, 1, 1 << 24},
-                {"--bank-momentum", "m of the memory bank: row of an image = m row + (1 - m) its new feature",
+                {"--bank-momentum",
+                 "momentum m of the memory bank: row i = l2(m row i + (1 - m) v), v the new feature of image i",
                  &options.bank_momentum, 0, 1},
-                {"--batch-norm", "put a batch norm after the head, a Linear", &options.batch_norm}},
+                {"--batch-norm", "put a batch norm after the head's Linear", &options.batch_norm}},
       .views = [](const examples::Options& run, int size) {
         return data::Views({examples::make_views(run, size)[0]});
       }};

@@ -33,15 +33,16 @@ int main(int argc, char** argv) {
                  "--views simclr --strength 2 --symmetric --batch-norm --hidden 512 --batch 128 --lr 0.06 --warmup 0.1 "
                  "--weight-decay 5e-4 --teacher-momentum 0.99"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f, .decay_all = true}, .views = "simsiam"},
-      .flags = {{"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
-                {"--teacher-momentum", "m of the key network: key network = m key network + (1 - m) query network",
-                 &options.momentum, 0, 1},
-                {"--negatives", "number of negatives K, keys of earlier batches in the queue", &options.negatives, 1,
-                 1 << 24},
-                {"--hidden", "units of the projection head's hidden layer (0: one Linear, as in MoCo v1)",
-                 &options.hidden, 0, 1 << 20},
-                {"--batch-norm", "put a batch norm after each Linear of the head, as in MoCo v3", &options.batch_norm},
-                {"--symmetric", "take both views as queries, each with the key of the other", &options.symmetric}}};
+      .flags = {
+          {"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
+          {"--teacher-momentum", "momentum m of the key network: key network = m key network + (1 - m) query network",
+           &options.momentum, 0, 1},
+          {"--negatives", "number of negatives K: keys of earlier batches in the queue", &options.negatives, 1,
+           1 << 24},
+          {"--hidden", "units of the projection head's hidden layer (0: one Linear, as in MoCo v1)", &options.hidden, 0,
+           1 << 20},
+          {"--batch-norm", "put a batch norm after each Linear of the projection head", &options.batch_norm},
+          {"--symmetric", "use both views as queries, each with the key of the other view", &options.symmetric}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Moco(setup.backbone(), options, setup.generator());

@@ -27,12 +27,13 @@ int main(int argc, char** argv) {
       .defaults = {.fit = {.lr = 0.6f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.1f},
                    .views = "byol",
                    .min_scale = 0.2f},
-      .flags = {{"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
-                {"--teacher-momentum",
-                 "m of the key network at the start, rising to 1 along half a cosine: key network = m key network + (1 "
-                 "- m) query network",
-                 &options.momentum, 0, 1},
-                {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
+      .flags = {
+          {"--temperature", "temperature t of InfoNCE", &options.temperature, 1e-3, 100},
+          {"--teacher-momentum",
+           "momentum m of the key network, from this number to 1 along half a cosine: key network = m key network + "
+           "(1 - m) query network",
+           &options.momentum, 0, 1},
+          {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::MocoV3(setup.backbone(), options, setup.generator());

@@ -29,16 +29,17 @@ int main(int argc, char** argv) {
                  "--views simclr --strength 2 --optimizer sgd --batch 128 --lr 0.24 --weight-decay 5e-4 --warmup 0 "
                  "--temperature 0.2 --hidden 512 --nt-xent"}}},
       .defaults = {.fit = {.lr = 0.3f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f}, .views = "byol"},
-      .flags = {
-          {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
-          {"--support",
-           "size of the support set Q: embeddings of earlier batches in which nearest neighbours are looked up",
-           &options.support, 1, 1 << 24},
-          {"--hidden", "units of the projector's hidden layers; the predictor's hidden layer has twice as many",
-           &options.hidden, 1, 1 << 20},
-          {"--nt-xent",
-           "NT-Xent in place of InfoNCE: neighbours and predictions of other images are both negatives, as in lightly",
-           &options.nt_xent}}};
+      .flags = {{"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100},
+                {"--support",
+                 "number of rows of the support set Q: embeddings of earlier images, among which nearest neighbours "
+                 "are found",
+                 &options.support, 1, 1 << 24},
+                {"--hidden", "units of the projector's hidden layers; the predictor's hidden layer has twice as many",
+                 &options.hidden, 1, 1 << 20},
+                {"--nt-xent",
+                 "use NT-Xent in place of InfoNCE: neighbours and predictions of other images are both negatives, as "
+                 "in lightly",
+                 &options.nt_xent}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::Nnclr(setup.backbone(), options, setup.generator());

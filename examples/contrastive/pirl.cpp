@@ -26,16 +26,18 @@ int main(int argc, char** argv) {
                  "--loss info-nce --temperature 0.2 --bank-momentum 0 --batch-norm --strength 2 --batch 128 --lr 0.02 "
                  "--warmup 0.1 --weight-decay 5e-4"}}},
       .defaults = {.fit = {.lr = 0.03f, .weight_decay = 1e-4f}},
-      .flags = {examples::choice("--loss", "how an image is told apart from others", &options.loss,
+      .flags = {examples::choice("--loss", "loss that tells an image from all others", &options.loss,
                                  models::pirl_losses()),
-                {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
-                {"--negatives", "number of noise images K, drawn from the memory bank each step", &options.negatives, 1,
-                 1 << 24},
-                {"--jigsaw-weight", "lambda: loss = (1 - lambda) the images' loss + lambda the jigsaws' loss",
+                {"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100},
+                {"--negatives", "number of noise images K, drawn from the memory bank in each step", &options.negatives,
+                 1, 1 << 24},
+                {"--jigsaw-weight",
+                 "weight lambda of the jigsaws: loss = (1 - lambda) loss of the images + lambda loss of the jigsaws",
                  &options.jigsaw_weight, 0, 1},
-                {"--bank-momentum", "m of the memory bank: row of an image = m row + (1 - m) its new feature",
+                {"--bank-momentum",
+                 "momentum m of the memory bank: row i = l2(m row i + (1 - m) v), v the new feature of image i",
                  &options.bank_momentum, 0, 1},
-                {"--batch-norm", "put a batch norm after each head, a Linear", &options.batch_norm}},
+                {"--batch-norm", "put a batch norm after the Linear of each head", &options.batch_norm}},
       .views = [](const examples::Options& run, int size) {
         if (run.views != examples::Options().views)
           throw examples::UsageError("--views: PIRL has views of its own, an image and its jigsaw; got " + run.views);

@@ -21,10 +21,9 @@ int main(int argc, char** argv) {
                 .presets = {{"imagenette-table", "--epochs 800 --batch 256 --lr 0.06 --weight-decay 5e-4"},
                             {"short", "--batch 128 --lr 0.24"}}},
       .defaults = {.fit = {.lr = 0.125f, .weight_decay = 1e-4f, .decay_all = true}, .views = "simsiam", .blur = 0},
-      .flags = {
-          {"--temperature", "temperature t of the cosines", &options.temperature, 1e-3, 100},
-          {"--mean-inside", "take the mean over an image's positives inside the logarithm, the paper's weaker form",
-           &options.mean_inside}}};
+      .flags = {{"--temperature", "temperature t that cosines are divided by", &options.temperature, 1e-3, 100},
+                {"--mean-inside", "take the mean over the positives P(i) inside the logarithm, the paper's weaker form",
+                 &options.mean_inside}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::SupCon(setup.backbone(), options, setup.generator());

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
                  "--warmup 0"},
                 {"short", "--batch 128 --lr 0.4 --weight-decay 1e-4 --warmup 0.1 --lambda 0.05"}}},
       .defaults = {.fit = {.lr = 0.2f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.01f}, .views = "byol"},
-      .flags = {{"--lambda", "lambda, weight of the off-diagonal elements of the cross-correlation matrix",
+      .flags = {{"--lambda", "weight lambda of the off-diagonal elements of the cross-correlation matrix C",
                  &options.lambda, 0, 1},
                 {"--projection", "units D of the projector's layers (0: four times the backbone's features)",
                  &options.width, 0, 1 << 20}}};

@@ -30,10 +30,11 @@ int main(int argc, char** argv) {
                    .views = "lejepa"},
       .flags = {
           {"--lambda",
-           "lambda: loss = lambda SIGReg + (1 - lambda) squared distance of views to the mean of global views",
+           "weight lambda of SIGReg: loss = lambda SIGReg + (1 - lambda) squared distance of views to mu, the mean of "
+           "the global views",
            &options.lambda, 0, 1},
-          {"--slices", "random directions that SIGReg projects embeddings onto, new ones each step", &options.slices, 1,
-           1 << 20},
+          {"--slices", "number of random directions S that SIGReg projects embeddings onto, new ones in each step",
+           &options.slices, 1, 1 << 20},
           {"--out-features", "dimensions D of the embeddings, the projector's outputs", &options.out, 1, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {

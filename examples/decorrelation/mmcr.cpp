@@ -28,10 +28,10 @@ int main(int argc, char** argv) {
       .flags = {{"--hidden", "units of the projector's hidden layer", &options.hidden, 1, 1 << 20},
                 {"--embedding", "dimensions D of the embeddings, the projector's outputs", &options.out, 1, 1 << 20},
                 {"--view-count", "number of views V of each image", &count, 2, 1000},
-                {"--lambda", "lambda, weight of the nuclear norms of each image's views: makes them compact",
+                {"--lambda", "weight lambda of the nuclear norm of Z_b, the views of image b: makes them compact",
                  &options.lambda, 0, 1000},
                 {"--teacher-momentum",
-                 "m of a momentum network: network' = m network' + (1 - m) network (0: no such network)",
+                 "momentum m of a momentum network: momentum network = m momentum network + (1 - m) network (0: none)",
                  &options.momentum, 0, 1}},
       .views = [&](const examples::Options& run, int size) { return examples::make_views(run, size).cycle(count); }};
 

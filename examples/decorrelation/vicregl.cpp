@@ -27,20 +27,23 @@ int main(int argc, char** argv) {
                 {"short",
                  "--batch 128 --optimizer sgd --lr 0.06 --weight-decay 5e-4 --warmup 0.1 --local 128 --strength 2"}}},
       .defaults = {.fit = {.lr = 0.15f, .optimizer = "lars", .weight_decay = 1e-6f, .warmup = 0.03f}, .views = "byol"},
-      .flags = {
-          {"--alpha", "alpha: loss = alpha VICReg of whole images + (1 - alpha) VICReg of matched places",
-           &options.alpha, 0, 1},
-          {"--matches", "pairs of places nearest in location that are used, from the first view to the second",
-           &options.matches, 1, 1 << 20},
-          {"--matches-back", "pairs of places nearest in location that are used, from the second view to the first",
-           &options.matches_back, 1, 1 << 20},
-          {"--few-feature-matches",
-           "use as few pairs of places nearest in feature as pairs nearest in location, not one for each place",
-           &options.few_feature_matches},
-          {"--projection", "units D of the projector's layers (0: four times the backbone's features)", &options.width,
-           0, 1 << 20},
-          {"--local", "units of the layers of the projector of places", &options.local, 2, 1 << 20},
-          {"--layer-norm", "put layer norms, not batch norms, into the projector of places", &options.layer_norm}}};
+      .flags = {{"--alpha",
+                 "weight alpha of the global loss: alpha VICReg of whole images + (1 - alpha) VICReg of matched places",
+                 &options.alpha, 0, 1},
+                {"--matches",
+                 "number of pairs of places nearest in location that are used, from the first view to the second",
+                 &options.matches, 1, 1 << 20},
+                {"--matches-back",
+                 "number of pairs of places nearest in location that are used, from the second view to the first",
+                 &options.matches_back, 1, 1 << 20},
+                {"--few-feature-matches",
+                 "use as few pairs of places nearest in feature as pairs nearest in location, not one for each place",
+                 &options.few_feature_matches},
+                {"--projection", "units D of the projector's layers (0: four times the backbone's features)",
+                 &options.width, 0, 1 << 20},
+                {"--local", "units E of the layers of the local projector, which maps each place of the feature map",
+                 &options.local, 2, 1 << 20},
+                {"--layer-norm", "use layer norm in place of batch norm in the local projector", &options.layer_norm}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {
     return models::VicRegL(setup.backbone(), options, setup.generator());

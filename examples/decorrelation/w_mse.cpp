@@ -28,14 +28,18 @@ int main(int argc, char** argv) {
                             {"short", "--batch 128 --min-scale 0.5 --embedding 16 --lr 0.001"}}},
       .defaults = {.fit = {.lr = 1.5e-3f, .optimizer = "adam", .weight_decay = 1e-6f, .warmup = 0.005f},
                    .views = "simsiam"},
-      .flags = {{"--embedding", "dimensions D of the embeddings, which are whitened (0: half the group, at most 64)",
+      .flags = {{"--embedding",
+                 "dimensions D of the embeddings, which are whitened (0: half the size of a group, at most 64)",
                  &options.out, 0, 1 << 20},
-                {"--group", "images that are whitened together, a divisor of --batch (0: the batch, at most 128)",
+                {"--group",
+                 "number of images n that are whitened together, a divisor of the batch size (0: the batch size, at "
+                 "most 128)",
                  &options.group, 0, 1 << 20},
-                {"--iterations", "random divisions into groups a step; the loss is the mean over them",
+                {"--iterations", "number of random divisions into groups in each step; the loss is the mean over them",
                  &options.iterations, 1, 1000},
                 {"--view-count", "number of views V of each image", &count, 2, 100},
-                {"--eps", "eps of the whitening, by the covariance (1 - eps) S + eps I", &options.eps, 0, 1}},
+                {"--eps", "eps of the whitening: (1 - eps) S + eps I takes the place of the covariance S", &options.eps,
+                 0, 1}},
       // The paper's: SimSiam's with less grayscale and bicubic crops.
       .views = [&](const examples::Options& run, int size) {
         return examples::make_views(run, size).cycle(count).with([](data::Recipe& recipe) {

@@ -26,9 +26,10 @@ int main(int argc, char** argv) {
                              "--views simclr --strength 2 --batch 64 --lr 0.1 --warmup 0.1 --weight-decay 5e-4 "
                              "--teacher-momentum 0.95 --decay-all --hidden 1024"}}},
       .defaults = {.views = "byol"},
-      .flags = {{"--teacher-momentum", "m of the target network at the start: target = m target + (1 - m) online",
+      .flags = {{"--teacher-momentum",
+                 "momentum m of the target network at the start, m0: target = m target + (1 - m) online",
                  &options.momentum, 0, 1},
-                {"--final-momentum", "m of the target network at the end, reached along half a cosine",
+                {"--final-momentum", "momentum m of the target network at the end, m1, reached along half a cosine",
                  &options.final_momentum, 0, 1},
                 {"--hidden", "units of the hidden layers of projector and predictor", &options.hidden, 1, 1 << 20}}};
 

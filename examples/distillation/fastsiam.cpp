@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
                             {"short",
                              "--strength 2 --batch 64 --lr 0.2 --decay-all --weight-decay 5e-4 --projection 1024"}}},
       .defaults = {.fit = {.lr = 0.05f, .weight_decay = 1e-4f}, .views = "fastsiam"},
-      .flags = {{"--projection", "units D of the projector's layers; the predictor's hidden layer has D / 4",
+      .flags = {{"--projection", "units D of the projector's layers; the predictor's hidden layer has D / 4 units",
                  &options.out, 4, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {

@@ -24,9 +24,9 @@ int main(int argc, char** argv) {
                              "--strength 2 --batch 64 --lr 0.2 --decay-all --weight-decay 5e-4 --projection 1024"}}},
       .defaults = {.fit = {.lr = 0.05f, .weight_decay = 1e-4f}, .views = "simsiam"},
       .flags = {{"--no-stop-gradient",
-                 "leave the stop-gradient out: gradients reach the targets too, and the method collapses",
+                 "leave the stop-gradient out: the gradient reaches the targets too, and the network collapses",
                  &options.gradient_into_targets},
-                {"--projection", "units D of the projector's layers; the predictor's hidden layer has D / 4",
+                {"--projection", "units D of the projector's layers; the predictor's hidden layer has D / 4 units",
                  &options.out, 4, 1 << 20}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {

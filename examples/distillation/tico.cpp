@@ -27,11 +27,14 @@ int main(int argc, char** argv) {
                       "--hidden 1024"}}},
       .defaults = {.fit = {.lr = 0.3f, .weight_decay = 1e-4f}, .views = "byol"},
       .flags = {
-          {"--rho", "weight rho of the covariance contrast", &options.rho, 0, 1e6},
-          {"--beta", "beta of the embeddings' second moments: C = beta C + (1 - beta) those of the batch",
+          {"--rho", "weight rho of the covariance contrast, the mean of a^T C a over embeddings a", &options.rho, 0,
+           1e6},
+          {"--beta",
+           "beta of C, the running second moments: C = beta C + (1 - beta) B, B the second moments of the batch",
            &options.beta, 0, 1},
           {"--teacher-momentum",
-           "m of the target network at the start, rising to 1 along half a cosine: target = m target + (1 - m) online",
+           "momentum m of the target network, from this number to 1 along half a cosine: target = m target + (1 - m) "
+           "online",
            &options.momentum, 0, 1},
           {"--hidden", "units of the projector's hidden layer", &options.hidden, 1, 1 << 20}}};
 

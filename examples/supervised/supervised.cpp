@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
                 .presets = {{"imagenette-table", "--epochs 800 --batch 256"},
                             {"short", "--batch 128 --lr 0.1 --min-scale 0.2"}}},
       .defaults = {.fit = {.lr = 0.1f}},
-      .flags = {{"--label-smoothing", "share of a label that is spread evenly over all classes",
+      .flags = {{"--label-smoothing",
+                 "label smoothing e: the part of a label's probability that is spread evenly over all classes",
                  &options.label_smoothing, 0, 0.99}}};
 
   return examples::train(argc, argv, program, [&](examples::Setup& setup) {

@@ -26,8 +26,8 @@ int main(int argc, char** argv) {
   int k = 200;
   float temperature = 0.1f;
   const std::vector<examples::Flag> flags = {
-      {"--weights", "safetensors file with the backbone's weights", &weights},
-      {"--k", "number of neighbours k that vote", &k, 1, 1e6},
+      {"--weights", "safetensors file with the weights of the backbone", &weights},
+      {"--k", "number of nearest neighbours k that vote", &k, 1, 1e6},
       {"--temperature", "temperature t of a vote's weight exp(cosine / t)", &temperature, 1e-3, 100}};
 
   return examples::run(argc, argv, about, {}, flags, [&](const examples::Options& options) {

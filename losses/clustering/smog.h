@@ -8,7 +8,7 @@ namespace fovea::losses {
 struct SmogOptions {
   int64_t groups = 300;      // G, number of groups
   int64_t features = 128;    // D, of the embeddings
-  double beta = 0.99;        // of the groups: G_k = beta G_k + (1 - beta) mean of the rows nearest to it
+  double beta = 0.99;        // of the groups: c_k = beta c_k + (1 - beta) mean of the rows nearest to it
   double temperature = 0.1;  // of the softmax over the groups, above 0
 };
 
@@ -16,10 +16,10 @@ struct SmogOptions {
 // are updated within the step and carry its gradient. Projections e0 and predictions p0 [N, D] are of one view through
 // the trained network, e1 [N, D] of the other through the teacher. With g(e) the group of the largest cosine with e,
 //
-//   G'_k = beta G_k + (1 - beta) mean of the rows of e0 with g(e0_i) = k      (G_k where there are none)
-//   loss = 1/N sum_i -log softmax_k( cos(p0_i, G'_k) / temperature ) at k = g(e1_i)
+//   c'_k = beta c_k + (1 - beta) mean of the rows of e0 with g(e0_i) = k      (c_k where there are none)
+//   loss = 1/N sum_i -log softmax_k( cos(p0_i, c'_k) / temperature ) at k = g(e1_i)
 //
-// The gradient flows into p0 and, through G', into e0; never into e1 or the old G. The step leaves G' behind as it is,
+// The gradient flows into p0 and, through c', into e0; never into e1 or the old c. The step leaves c' behind as it is,
 // without normalising it (as lightly does). Computed and kept in f32 (f64 for f64 rows).
 class Smog : public nn::Module {
  public:
@@ -36,7 +36,7 @@ class Smog : public nn::Module {
   void visit(nn::Visitor& v) override { v("groups", groups); }
   std::string describe() const override;
 
-  nn::Buffer groups;  // G, [G, D]; replaced, never written in place
+  nn::Buffer groups;  // c_1 .. c_G, [G, D]; replaced, never written in place
 
  private:
   SmogOptions options_;

@@ -13,9 +13,10 @@ Backbone resnet(const ResNetOptions& options, Generator& generator) {
 
 const Choices<Backbone (*)(const ResNetOptions& options, Generator& generator)>& backbones() {
   static const Choices<Backbone (*)(const ResNetOptions&, Generator&)> all = {
-      {"resnet18", "ResNet (He et al., 2016) of 18 layers: 512 features at width 64", resnet<&resnet18>},
-      {"resnet34", "of 34 layers: 512 features at width 64", resnet<&resnet34>},
-      {"resnet50", "of 50 layers, in bottlenecks: 2048 features at width 64", resnet<&resnet50>}};
+      {"resnet18", "ResNet-18 (He et al., 2016): 512 features at width 64", resnet<&resnet18>},
+      {"resnet34", "ResNet-34 (He et al., 2016): 512 features at width 64", resnet<&resnet34>},
+      {"resnet50", "ResNet-50 (He et al., 2016), with bottleneck blocks: 2048 features at width 64",
+       resnet<&resnet50>}};
   return all;
 }
 

@@ -12,7 +12,7 @@ const Choices<std::unique_ptr<nn::Optimizer> (*)(std::vector<nn::ParamGroup> gro
        }},
       {"lars", "LARS (You et al., 2017): SGD with momentum 0.9, each tensor's step scaled by a trust ratio",
        [](Groups groups) -> Made { return std::make_unique<nn::Lars>(std::move(groups)); }},
-      {"lars-lightly", "LARS with the trust ratio of lightly's code",
+      {"lars-lightly", "LARS with the trust ratio as lightly computes it",
        [](Groups groups) -> Made {
          return std::make_unique<nn::Lars>(std::move(groups), nn::LarsOptions{.form = nn::LarsForm::lightly});
        }},

@@ -12,7 +12,7 @@ struct SmogOptions {
   int64_t groups = 300;        // G, number of groups
   int64_t out = 128;           // D, units of the last layers
   int64_t hidden = 2048;       // units of the hidden layers of projector and predictor
-  float beta = 0.99f;          // beta of the groups: G_k = beta G_k + (1 - beta) mean of the projections nearest to it
+  float beta = 0.99f;          // beta of the groups: c_k = beta c_k + (1 - beta) mean of the projections nearest to it
   float temperature = 0.1f;    // t of the softmax over the groups
   float momentum = 0.99f;      // m of the target network: target = m target + (1 - m) online
   int64_t reset_every = 300;   // steps between two runs of k-means, which replace the groups by its centres
@@ -25,15 +25,15 @@ struct SmogOptions {
 // ones, x_2 the other.
 //
 //   e = online(x_1),  p = predictor(e),  e' = target(x_2),  g(e) = the group of the largest cosine with e
-//   G'_k = beta G_k + (1 - beta) mean of the e_i with g(e_i) = k
-//   loss = 1/N sum_i -log softmax_k(cos(p_i, G'_k) / t) at k = g(e'_i)
+//   c'_k = beta c_k + (1 - beta) mean of the e_i with g(e_i) = k
+//   loss = 1/N sum_i -log softmax_k(cos(p_i, c'_k) / t) at k = g(e'_i)
 //   target = m target + (1 - m) online                                   after the step
 //
 // Every reset_every steps the groups begin anew, as the centres of a k-means among the latest projections, and the
 // target as a copy of the online network.
 //
 // The projector is Linear-BN-ReLU-Linear-BN, the last without scale and shift, features -> hidden -> D; the predictor
-// Linear-BN-ReLU-Linear, D -> hidden -> D. A batch has two views of each image. G is part of the state, as
+// Linear-BN-ReLU-Linear, D -> hidden -> D. A batch has two views of each image. c is part of the state, as
 // "loss.groups".
 struct Smog : Method {
   explicit Smog(Backbone network, const SmogOptions& options = {}, Generator& generator = default_generator());

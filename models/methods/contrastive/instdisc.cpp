@@ -10,9 +10,9 @@ namespace fovea::models {
 
 const Choices<InstDiscLoss>& instdisc_losses() {
   static const Choices<InstDiscLoss> all = {
-      {"nce", "noise-contrastive estimation against K images drawn at random", InstDiscLoss::nce},
-      {"softmax", "cross entropy over all images of the bank", InstDiscLoss::softmax},
-      {"info-nce", "cross entropy over the image's own row of the bank and K images drawn at random",
+      {"nce", "noise-contrastive estimation (NCE) with K images drawn at random as noise", InstDiscLoss::nce},
+      {"softmax", "cross entropy over all n rows of the memory bank", InstDiscLoss::softmax},
+      {"info-nce", "InfoNCE: cross entropy over the image's own row of the memory bank and K rows drawn at random",
        InstDiscLoss::info_nce}};
   return all;
 }

@@ -10,8 +10,8 @@ namespace fovea::models {
 
 const Choices<PirlLoss>& pirl_losses() {
   static const Choices<PirlLoss> all = {
-      {"nce", "noise-contrastive estimation against K images drawn at random", PirlLoss::nce},
-      {"info-nce", "cross entropy over the image's own row of the bank and K images drawn at random",
+      {"nce", "noise-contrastive estimation (NCE) with K images drawn at random as noise", PirlLoss::nce},
+      {"info-nce", "InfoNCE: cross entropy over the image's own row of the memory bank and K rows drawn at random",
        PirlLoss::info_nce}};
   return all;
 }
