@@ -19,4 +19,7 @@
 #include <utility>
 #include <vector>
 
+// Not in builds without optimisation: there fmt changes GCC's options for a while, and intrinsics are then no macros.
+#ifdef __OPTIMIZE__
 #include <fmt/format.h>
+#endif

@@ -85,7 +85,7 @@ void on_grad(const Tensor& t, Hook hook);
 // Other leaves get theirs as ever.
 void backward_into(const Tensor& result, const Tensor& grad, std::span<const Tensor> leaves, Grads& sums);
 
-// The GradMeta of t, null when it has none. For tools that walk the graph (graph.h).
+// The GradMeta of t, null when it has none. For tools that walk the graph (print_graph.h).
 std::shared_ptr<GradMeta> grad_meta(const Tensor& t);
 
 // Everything that a gradient of `root` reaches, each once, inputs before the results made of them: backward() visits it

@@ -52,7 +52,7 @@ TEST_CASE("a journal writes the log lines and evaluations that it hears of", "[t
   Journal journal(folder.path() / "m.jsonl");
   const Record line{{"step", 1}, {"loss", 2}}, evaluation{{"step", 1}, {"knn_top1", 0.5}};
   journal.on_step({});
-  journal.on_step({.line = &line});
+  journal.on_step({.at = {}, .line = &line});
   journal.on_evaluation(evaluation);
   CHECK(journal.records() == std::vector<Record>{line, evaluation});
   CHECK(files_in(folder.path()) == 1);
