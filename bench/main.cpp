@@ -7,11 +7,11 @@
 //   bin/bench --peer CASE --threads 2 --seconds 5     one line of JSON for bench/peers/compare.py
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 
 #include "cases.h"
+#include "common/cli.h"
 #include "harness.h"
 #include "peer.h"
 
@@ -186,18 +186,21 @@ void run_once(const Settings& settings) {
     wait_for(device_of(settings));
     return;
   }
-  throw Error(fmt::format("bench: no case is called '{}'; --counted lists them", settings.once));
+  std::vector<std::string> names;
+  for (const CountedCase& c : counted_cases()) names.push_back(c.name);
+  throw Error(fmt::format("bench: --once: no case is called '{}'{} (--counted lists them)", settings.once,
+                          examples::did_you_mean(settings.once, names)));
 }
 
 int main(int argc, char** argv) {
   Settings settings;
   settings.device = default_device().is_cpu() ? "cpu" : "cuda";
-  CLI::App app{"Times fovea's ops on this machine"};
+  CLI::App app("Times fovea's ops on this machine", "bench");
   app.add_option("--filter", settings.filter, "measure only the cases whose name contains this text");
   app.add_flag("--large", settings.large, "measure only the shapes of training runs, not the op table's");
   app.add_flag("--small", settings.small, "measure only the op table's shapes, not those of training runs");
   app.add_option("--device", settings.device, "device that computes: cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->check(examples::one_of({"cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--copy-mb", settings.copy_mb, "size in MiB of the copy that measures the memory bandwidth")
       ->check(CLI::PositiveNumber)
@@ -220,8 +223,8 @@ int main(int argc, char** argv) {
   app.add_option("--docs", settings.docs, "Markdown file whose table of results is replaced");
   app.add_option("--peer", settings.peer,
                  "run one case of bench/peers, which PyTorch runs too, and print a line of JSON")
-      ->check(CLI::IsMember(peer_cases()));
-  CLI11_PARSE(app, argc, argv);
+      ->check(examples::one_of(peer_cases()));
+  if (const auto code = examples::parse(app, argc, argv)) return *code;
   if (settings.threads) kernels::set_threads(settings.threads);
   if (settings.device == "cuda" && cuda_devices() == 0) throw Error("bench: this machine has no CUDA device");
   if (settings.counted)

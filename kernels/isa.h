@@ -19,6 +19,7 @@ namespace fovea::kernels {
 enum class Isa { plain, avx2, avx512 };
 
 // The best instruction set that this CPU has; the environment variable FOVEA_ISA (plain, avx2, avx512) lowers it.
+// Throws std::invalid_argument if that is something else.
 Isa isa();
 
 #ifdef FOVEA_ISA

@@ -14,8 +14,8 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include "common/cli.h"
 #include "table.h"
 
 using namespace fovea::methods_table;
@@ -60,7 +60,8 @@ static void make_tables(const Settings& s, const std::string& command) {
   if (s.methods.empty()) throw std::runtime_error("--methods: want names of methods, got none");
   for (const std::string& method : s.methods)
     if (!fs::exists(programs / method))
-      throw std::runtime_error(fmt::format("--methods: there is no program {}", (programs / method).string()));
+      throw std::runtime_error(fmt::format("--methods: there is no program {}{}", (programs / method).string(),
+                                           fovea::examples::did_you_mean(method, split(FOVEA_METHODS, ','))));
   if (s.speed && s.results.empty()) throw std::runtime_error("--speed: want --results, which keeps the speeds");
   std::map<fs::path, std::vector<std::string>> pages;  // of the methods
   for (const std::string& method : s.methods)
@@ -88,7 +89,7 @@ int main(int argc, char** argv) {
   std::string methods;
   CLI::App app("Trains every method on the same data and compares them", "methods_table");
   add_flags(app, s, methods);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = fovea::examples::parse(app, argc, argv)) return *code;
   if (!s.imagenette.empty()) {
     s.data = "imagefolder:" + s.imagenette, s.preset = "imagenette-table", s.limit = 0, s.width = 64, s.epochs = 800;
     s.out += "-imagenette", s.docs.clear(), s.results.clear();

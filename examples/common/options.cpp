@@ -8,7 +8,7 @@
 #include <iterator>
 #include <sstream>
 
-#include <CLI/CLI.hpp>
+#include "common/cli.h"
 
 #include <fovea/config.h>
 #include <fovea/core/check.h>
@@ -16,6 +16,7 @@
 #include <fovea/data/dataset.h>
 #include <fovea/data/image/views.h>
 #include <fovea/kernels/context.h>
+#include <fovea/kernels/isa.h>
 #include <fovea/models/backbones/zoo.h>
 #include <fovea/models/training/checkpointer.h>
 #include <fovea/models/training/folder.h>
@@ -249,22 +250,10 @@ std::string footer_of(const std::vector<Flag>& flags, const About& about) {
   return out;
 }
 
-// The flag that was meant where one on the command line is unknown, as a question; "" if none is like it.
-std::string did_you_mean(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back(name);
-  for (const std::string& word : app.remaining())
-    if (word.starts_with("--")) {
-      const std::string name = nearest_name(word.substr(2, word.find('=') - 2), names);
-      return name.empty() ? "" : "; did you mean --" + name + "?";
-    }
-  return "";
-}
-
 }  // namespace
 
 bool parse(int argc, const char* const* argv, const About& about, Options& options, std::vector<Flag> flags) {
+  kernels::isa();  // refuses a wrong FOVEA_ISA before anything starts
   CLI::App app(about.title + ": " + about.paper, about.method);
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", fmt::format("{} (fovea {})", about.method, kVersion), "Print the version and exit");

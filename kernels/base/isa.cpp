@@ -1,6 +1,9 @@
 #include <fovea/kernels/isa.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
 namespace fovea::kernels {
@@ -20,11 +23,10 @@ Isa isa() {
   static const Isa chosen = [] {
     Isa found = best();
     const char* wish = std::getenv("FOVEA_ISA");
-    Isa limit = !wish                               ? found
-                : std::string_view(wish) == "plain" ? Isa::plain
-                : std::string_view(wish) == "avx2"  ? Isa::avx2
-                                                    : found;
-    return limit < found ? limit : found;
+    if (!wish || std::string_view(wish) == "avx512") return found;
+    if (std::string_view(wish) == "plain") return Isa::plain;
+    if (std::string_view(wish) == "avx2") return std::min(Isa::avx2, found);
+    throw std::invalid_argument(std::string("FOVEA_ISA: want plain, avx2 or avx512, got ") + wish);
   }();
   return chosen;
 }

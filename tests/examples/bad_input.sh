@@ -30,6 +30,7 @@ refuses 2 "did you mean simclr?" --views simclt --out "$work/a"
 refuses 2 "did you mean resnet18?" --backbone resnet81 --out "$work/a"
 refuses 2 "did you mean adam?" --optimizer adma --out "$work/a"
 refuses 2 "did you mean short?" --preset shrot --out "$work/a"
+FOVEA_ISA=avx22 refuses 1 "want plain, avx2 or avx512, got avx22" --out "$work/a"
 [ ! -e "$work/a" ] || fail "a wrong command line leaves a folder"
 refuses 1 "$work/nowhere" --data "fashion-mnist:$work/nowhere" --out "$work/a"
 

@@ -32,6 +32,8 @@ refuses() { # WORDS ARGUMENTS
   ! "$program" "$@" >said 2>&1 && grep -qF -- "$words" said || fail "want an error with '$words', got: $(cat said)"
 }
 refuses "nonsense" --methods nonsense
+refuses "did you mean simclr?" --methods simclrr
+refuses "did you mean --methods?" --method simclr
 refuses "--methods: want names" --methods ,
 refuses "--results, which keeps the speeds" --speed --results ""
 echo text >docs/plain.md
