@@ -73,32 +73,42 @@ TEMPLATE_TEST_CASE("cross entropy against distributions on the device agrees wit
   }
 }
 
-TEMPLATE_TEST_CASE("self-distillation on the device agrees with f64", "[cuda][xent]", float, bf16) {
-  using T = TestType;
+// The student's three views against the teacher's two, or (`paired`) row by row.
+template <class T>
+static void compare_distillation(int64_t images, int64_t cols, int64_t offset, bool centred, bool paired) {
   Cuda& ctx = cuda(0);
-  for (auto [rows, cols, offset] : kSizes)
-    for (bool centred : {false, true}) {
-      INFO(rows << " rows of " << cols << ", " << offset << " elements off, centre " << centred);
-      std::vector<T> x = numbers<T>(rows * cols, 0.3), t = numbers<T>(rows * cols, 1.7);
-      std::vector<float> middle = numbers<float>(cols, 0.9);
-      std::vector<double> wide = widened(x), wide_t = widened(t), wide_middle = widened(middle), loss(rows), lse(rows),
-                          teacher_lse(rows), dx(x.size()), dy = widened(numbers<float>(rows, 2));
-      Teacher<double> reference{wide_t.data(), centred ? wide_middle.data() : nullptr, 0.05};
-      distil_xent(cpu(), wide.data(), 0.1, reference, loss.data(), lse.data(), teacher_lse.data(), rows, cols);
-      distil_xent_backward(cpu(), wide.data(), 0.1, reference, lse.data(), teacher_lse.data(), dy.data(), 1, 0.5,
-                           dx.data(), rows, cols);
+  const int64_t rows = (paired ? 1 : 3) * images, givers = (paired ? 1 : 2) * images;
+  std::vector<T> x = numbers<T>(rows * cols, 0.3), t = numbers<T>(givers * cols, 1.7);
+  std::vector<float> middle = numbers<float>(cols, 0.9);
+  std::vector<double> wide = widened(x), wide_t = widened(t), wide_middle = widened(middle), loss(rows), lse(rows),
+                      teacher_lse(givers), dx(x.size()), dy = widened(numbers<float>(rows, 2));
+  const Teacher<double> reference{
+      wide_t.data(), centred ? wide_middle.data() : nullptr, 0.05, teacher_lse.data(), images, givers / images, paired};
+  distil_lse(cpu(), reference, teacher_lse.data(), cols);
+  distil_xent(cpu(), wide.data(), 0.1, reference, loss.data(), lse.data(), rows, cols);
+  distil_xent_backward(cpu(), wide.data(), 0.1, reference, lse.data(), dy.data(), 1, 0.5, dx.data(), rows, cols);
 
-      OnDevice<T> there(x, offset), aim(t, offset), slope = OnDevice<T>::zeros(rows * cols, offset);
-      OnDevice<float> losses = OnDevice<float>::zeros(rows), sums = OnDevice<float>::zeros(rows),
-                      others = OnDevice<float>::zeros(rows), centre(middle),
-                      weights(std::vector<float>(dy.begin(), dy.end()));
-      Teacher<T> teacher{aim.data(), centred ? centre.data() : nullptr, 0.05};
-      distil_xent(ctx, there.data(), 0.1, teacher, losses.data(), sums.data(), others.data(), rows, cols);
-      distil_xent_backward(ctx, there.data(), 0.1, teacher, sums.data(), others.data(), weights.data(), 1, 0.5,
-                           slope.data(), rows, cols);
-      CHECK(difference(losses.host(), loss) < 1e-5);
-      CHECK(difference(slope.host(), dx) < (sizeof(T) == 2 ? 4e-3 : 2e-5));
-    }
+  OnDevice<T> there(x, offset), aim(t, offset), slope = OnDevice<T>::zeros(rows * cols, offset);
+  OnDevice<float> losses = OnDevice<float>::zeros(rows), sums = OnDevice<float>::zeros(rows),
+                  others = OnDevice<float>::zeros(givers), centre(middle),
+                  weights(std::vector<float>(dy.begin(), dy.end()));
+  const Teacher<T> teacher{aim.data(), centred ? centre.data() : nullptr, 0.05, others.data(), images, givers / images,
+                           paired};
+  distil_lse(ctx, teacher, others.data(), cols);
+  distil_xent(ctx, there.data(), 0.1, teacher, losses.data(), sums.data(), rows, cols);
+  distil_xent_backward(ctx, there.data(), 0.1, teacher, sums.data(), weights.data(), 1, 0.5, slope.data(), rows, cols);
+  CHECK(difference(losses.host(), loss) < 1e-5);
+  CHECK(difference(slope.host(), dx) < (sizeof(T) == 2 ? 4e-3 : 2e-5));
+}
+
+TEMPLATE_TEST_CASE("self-distillation on the device agrees with f64", "[cuda][xent]", float, bf16) {
+  for (auto [rows, cols, offset] : kSizes)
+    for (bool centred : {false, true})
+      for (bool paired : {false, true}) {
+        INFO(rows << " images of " << cols << ", " << offset << " elements off, centre " << centred << ", paired "
+                  << paired);
+        compare_distillation<TestType>(rows, cols, offset, centred, paired);
+      }
 }
 
 TEST_CASE("a row of 262144 logits and rows with infinite logits come out right on the device", "[cuda][xent]") {
