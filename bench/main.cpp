@@ -189,7 +189,7 @@ void run_once(const Settings& settings) {
   std::vector<std::string> names;
   for (const CountedCase& c : counted_cases()) names.push_back(c.name);
   throw Error(fmt::format("bench: --once: no case is called '{}'{} (--counted lists them)", settings.once,
-                          examples::did_you_mean(settings.once, names)));
+                          did_you_mean(settings.once, names)));
 }
 
 int main(int argc, char** argv) {

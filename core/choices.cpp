@@ -59,6 +59,12 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
   return containing == 1 ? *longer : "";
 }
 
+std::string did_you_mean(std::string_view text, const std::vector<std::string>& names, const std::string& before,
+                         const std::string& behind) {
+  const std::string nearest = nearest_name(text, names);
+  return nearest.empty() ? "" : fmt::format("; did you mean {}{}{}?", before, nearest, behind);
+}
+
 std::string ChoiceNames::str() const {
   std::vector<std::string> forms;
   for (const Entry& entry : entries_) forms.push_back(entry.form);
@@ -73,10 +79,8 @@ size_t ChoiceNames::find(const std::string& text, const std::string& subject) co
     if (entries_[i].name == name && takes(entries_[i])) return i;
     if (takes(entries_[i])) names.push_back(entries_[i].name);
   }
-  const std::string nearest = nearest_name(name, names);
   throw Error(fmt::format("{}: want {}{}, got {}{}", subject, entries_.size() > 1 ? "one of " : "", str(),
-                          text.empty() ? "\"\"" : text,
-                          nearest.empty() ? "" : fmt::format("; did you mean {}{}?", nearest, more)));
+                          text.empty() ? "\"\"" : text, did_you_mean(name, names, "", more)));
 }
 
 }  // namespace fovea

@@ -14,6 +14,9 @@ namespace fovea {
 // with their neighbour, few of them for its length, or the only one that `text` is a part of. Upper and lower case are
 // the same.
 std::string nearest_name(std::string_view text, const std::vector<std::string>& names);
+// The end of an error about `text`: "; did you mean " and its nearest name between `before` and `behind`, or "".
+std::string did_you_mean(std::string_view text, const std::vector<std::string>& names, const std::string& before = "",
+                         const std::string& behind = "");
 
 template <class T>
 struct Choice {

@@ -24,7 +24,7 @@ function(fovea_consumer_test name folder)
            COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${CMAKE_CURRENT_BINARY_DIR}/${folder}
                    --build-generator ${CMAKE_GENERATOR} --build-noclean --build-options ${consumer_options} ${ARGN}
                    --test-command ${CMAKE_CTEST_COMMAND} --output-on-failure)
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT CCACHE_SLOPPINESS=pch_defines,time_macros)
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${FOVEA_CCACHE_SETTINGS}")
 endfunction()
 add_test(NAME "the library installs" COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
 add_test(NAME "every installed header compiles alone"

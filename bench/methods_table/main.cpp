@@ -61,7 +61,7 @@ static void make_tables(const Settings& s, const std::string& command) {
   for (const std::string& method : s.methods)
     if (!fs::exists(programs / method))
       throw std::runtime_error(fmt::format("--methods: there is no program {}{}", (programs / method).string(),
-                                           fovea::examples::did_you_mean(method, split(FOVEA_METHODS, ','))));
+                                           fovea::did_you_mean(method, split(FOVEA_METHODS, ','))));
   if (s.speed && s.results.empty()) throw std::runtime_error("--speed: want --results, which keeps the speeds");
   std::map<fs::path, std::vector<std::string>> pages;  // of the methods
   for (const std::string& method : s.methods)

@@ -13,21 +13,15 @@
 // What programs with CLI11 share beside the flags of a run: errors that know what was meant.
 namespace fovea::examples {
 
-// "; did you mean NAME?", or "" if none of `names` is like `text`.
-inline std::string did_you_mean(const std::string& text, const std::vector<std::string>& names,
-                                const std::string& before = "") {
-  const std::string name = nearest_name(text, names);
-  return name.empty() ? "" : "; did you mean " + before + name + "?";
-}
-
-// The same for the first unknown flag on the command line.
-inline std::string did_you_mean(const CLI::App& app) {
+// What is wrong with the command line; of an unknown flag also which one was meant.
+inline std::string what_is_wrong(const CLI::App& app, const CLI::ParseError& error) {
+  if (!dynamic_cast<const CLI::ExtrasError*>(&error)) return error.what();
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) names.push_back(name);
   for (const std::string& word : app.remaining())
-    if (word.starts_with("--")) return did_you_mean(word.substr(2, word.find('=') - 2), names, "--");
-  return "";
+    if (word.starts_with("--")) return error.what() + did_you_mean(word.substr(2, word.find('=') - 2), names, "--");
+  return error.what();
 }
 
 // Refuses what is not among `names`.
@@ -45,12 +39,11 @@ inline CLI::Validator one_of(const std::vector<std::string>& names) {
 inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ExtrasError& e) {
-    fmt::print(stderr, "{}: {}{} ({} --help lists the flags)\n", app.get_name(), e.what(), did_you_mean(app),
-               app.get_name());
-    return e.get_exit_code();
-  } catch (const CLI::ParseError& e) {
+  } catch (const CLI::Success& e) {  // --help
     return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "{}: {} ({} --help lists the flags)\n", app.get_name(), what_is_wrong(app, e), app.get_name());
+    return e.get_exit_code();
   }
   return {};
 }

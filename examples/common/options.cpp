@@ -284,10 +284,8 @@ bool parse(int argc, const char* const* argv, const About& about, Options& optio
   } catch (const CLI::Success& e) {  // --help and --version
     app.exit(e);
     return false;
-  } catch (const CLI::ExtrasError& e) {
-    throw UsageError(e.what() + did_you_mean(app));
   } catch (const CLI::ParseError& e) {
-    throw UsageError(e.what());
+    throw UsageError(what_is_wrong(app, e));
   }
   auto given = [&](const Flag& flag) {
     for (size_t i = 0; i < all.size(); ++i)

@@ -54,9 +54,11 @@ __device__ void load_floats(const T* p, float (&v)[N]) {
   for (int i = 0; i < N; ++i) v[i] = to_float(pack[i]);
 }
 
-// The kinds of targets. logits() makes of N elements, from column c on, what the softmax is of; add() takes them;
+// The kinds of targets. place() finds row r's; logits() makes of N elements, from column c on, what the softmax is of;
+// add() takes them;
 // finish() makes the row's results; enter() loads what backward needs of a row, slopes() gives N gradients.
 struct AsTheyAre {
+  __device__ int64_t place(int64_t r) const { return r; }
   template <int N>
   __device__ void logits(int64_t, float (&)[N]) const {}
 };
@@ -140,6 +142,7 @@ struct TeacherRows {
   float sharpness;  // the inverse of the teacher's temperature
   bool centre_packs;
 
+  __device__ int64_t place(int64_t r) const { return r; }
   template <int N>
   __device__ void logits(int64_t c, float (&u)[N]) const {
     if (centre) {
@@ -172,6 +175,10 @@ struct TeacherTargets {
   float scale;  // the inverse of the student's temperature
   int64_t cols;
 
+  struct Place {
+    int64_t view, image;
+  };
+  __device__ Place place(int64_t r) const { return {r / teacher.images, r % teacher.images}; }
   template <int N>
   __device__ void logits(int64_t, float (&v)[N]) const {
 #pragma unroll
@@ -179,10 +186,10 @@ struct TeacherTargets {
   }
   // Calls take(t) with the targets of columns c, c + 1, ... of each row that row r meets.
   template <int N, class Take>
-  __device__ void each(int64_t own, int64_t image, int64_t c, Take&& take) const {
+  __device__ void each(const Place& row, int64_t c, Take&& take) const {
     for (int64_t view = 0; view < teacher.views; ++view) {
-      if (view == own && !teacher.same_view) continue;
-      const int64_t other = view * teacher.images + image;
+      if (view == row.view && !teacher.same_view) continue;
+      const int64_t other = view * teacher.images + row.image;
       float t[N];
       load_floats(teacher.logits + other * cols + c, t);
       rows.template logits<N>(c, t);
@@ -193,8 +200,8 @@ struct TeacherTargets {
     }
   }
   template <int N>
-  __device__ void add(RowState& row, int64_t r, int64_t c, const float (&v)[N]) const {
-    each<N>(r / teacher.images, r % teacher.images, c, [&](const float(&t)[N]) {
+  __device__ void add(RowState& row, const Place& at, int64_t c, const float (&v)[N]) const {
+    each<N>(at, c, [&](const float(&t)[N]) {
 #pragma unroll
       for (int i = 0; i < N; ++i) row.mass += t[i], row.cross += t[i] * (v[i] - row.top);
     });
@@ -205,18 +212,18 @@ struct TeacherTargets {
 
   struct Row {
     float factor, lse, met;  // met: how many targets
-    int64_t own, image;
+    Place place;
   };
   __device__ Row enter(int64_t r, float factor, const float* lse, const float*) const {
-    const int64_t own = r / teacher.images;
-    const bool meets_all = teacher.same_view || own >= teacher.views;
-    return {factor * scale, lse[r], float(teacher.views - (meets_all ? 0 : 1)), own, r % teacher.images};
+    const Place at = place(r);
+    const bool meets_all = teacher.same_view || at.view >= teacher.views;
+    return {factor * scale, lse[r], float(teacher.views - (meets_all ? 0 : 1)), at};
   }
   template <int N>
   __device__ void slopes(const Row& row, int64_t, int64_t c, float (&v)[N]) const {
 #pragma unroll
     for (int i = 0; i < N; ++i) v[i] = row.met * __expf(v[i] - row.lse);
-    each<N>(row.own, row.image, c, [&](const float(&t)[N]) {
+    each<N>(row.place, c, [&](const float(&t)[N]) {
 #pragma unroll
       for (int i = 0; i < N; ++i) v[i] -= t[i];
     });
@@ -250,6 +257,7 @@ __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
   RowState row;
   if (inside) {
     const T* mine = x + r * cols;
+    const auto place = target.place(r);
     auto take = [&]<int M>(int64_t c) {
       float v[M];
       load_floats(mine + c, v);
@@ -257,7 +265,7 @@ __global__ void __launch_bounds__(kGroup > kThreads ? kGroup : kThreads, 2)
       row.raise(largest(v));
 #pragma unroll
       for (int i = 0; i < M; ++i) row.sum += __expf(v[i] - row.top);
-      target.template add<M>(row, r, c, v);
+      target.template add<M>(row, place, c, v);
     };
     int64_t behind = int64_t(reinterpret_cast<uintptr_t>(mine) % 16 / sizeof(T));
     int64_t head = packs ? min(cols, (N - behind) % N) : cols, tail = head + (cols - head) / N * N;

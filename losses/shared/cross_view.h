@@ -4,7 +4,8 @@
 
 namespace fovea::losses {
 
-// Predictions across views, what SwAV, DINO and their kin share. Every image has V views, and the first T of them, the
+// Predictions across views of targets that are given, as SwAV's codes (of a teacher's logits as DINO's:
+// distillation_cross_entropy). Every image has V views, and the first T of them, the
 // global ones, also give targets: distributions over K classes. With H the cross-entropy,
 //
 //   loss = 1 / (T (V - 1))  sum_{t < T}  sum_{v < V, v != t}  mean_n H(targets_tn, softmax(logits_vn))

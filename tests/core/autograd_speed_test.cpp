@@ -9,7 +9,6 @@
 using namespace fovea;
 
 // The least time of a call, in microseconds, over rounds that last long enough to be timed.
-#ifdef NDEBUG  // an unoptimised engine has no speed to speak of
 template <class F>
 static double microseconds(F&& f) {
   using Clock = std::chrono::steady_clock;
@@ -24,7 +23,11 @@ static double microseconds(F&& f) {
 }
 
 TEST_CASE("recording and differentiating a small op takes less than 2 us", "[core][autograd][speed]") {
+#if defined(NDEBUG)
   constexpr double kLimit = 2;
+#else
+  constexpr double kLimit = 40;  // hardly optimised, with sanitizers
+#endif
   Tensor x = randn({16}).set_requires_grad(), w = randn({16}).set_requires_grad(), one = Tensor::ones({16});
   CHECK(microseconds([&] {
           relu(x).backward(one);
@@ -36,7 +39,6 @@ TEST_CASE("recording and differentiating a small op takes less than 2 us", "[cor
           w.zero_grad();
         }) < kLimit);
 }
-#endif
 
 TEST_CASE("a step of training gives all its memory back", "[core][autograd][allocator]") {
   Tensor x = randn({64, 32}), w = randn({32}).set_requires_grad();

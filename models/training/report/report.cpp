@@ -66,9 +66,20 @@ Record with_history(Record scores, const Journal& journal) {
 
 // Those that table, summary and charts have no place of their own for.
 Record others(Record scores) {
-  static const std::set<std::string> placed = {
-      "knn_top1",          "linear_top1",     "linear_best",         "rank_me",
-      "online_probe_top1", "few_labels_top1", "baseline_pixels_knn", "baseline_pixels_linear"};
+  static const std::set<std::string> placed = {"knn_top1",
+                                               "knn_best",
+                                               "knn_best_epoch",
+                                               "knn_at_few_labels",
+                                               "knn_at_rank_me",
+                                               "linear_top1",
+                                               "linear_best",
+                                               "rank_me",
+                                               "online_probe_top1",
+                                               "few_labels_top1",
+                                               "baseline_pixels_knn",
+                                               "baseline_pixels_linear",
+                                               "baseline_random_knn",
+                                               "baseline_random_linear"};
   std::erase_if(scores, [](const auto& score) { return placed.contains(score.first); });
   return scores;
 }
@@ -218,10 +229,9 @@ Effort effort(const FitOptions& options, const Journal& journal, int64_t steps_p
   return out;
 }
 
-std::string summary(const FitOptions& options, const Journal& journal, const Record& found, const Effort& effort,
+std::string summary(const FitOptions& options, const Journal& journal, const Record& scores, const Effort& effort,
                     const data::Split& split, int64_t parameters) {
-  const bool evaluated = find(found, "knn_top1").has_value();
-  const Record scores = with_history(found, journal);
+  const bool evaluated = find(scores, "knn_top1").has_value();
   auto number = [](const std::string& name, double value) { return SummaryField{name, value, {}}; };
   auto last = [&](const std::string& name) {
     auto values = journal.series("step", name).second;
@@ -247,7 +257,7 @@ std::string summary(const FitOptions& options, const Journal& journal, const Rec
   for (const char* name : {"std", "effective_rank", "rank_me", "online_probe_top1"}) fields.push_back(last(name));
   add_scores({"linear_top1", "linear_best", "baseline_pixels_knn", "baseline_pixels_linear", "baseline_random_knn",
               "baseline_random_linear"});
-  for (const auto& [name, value] : others(found)) fields.push_back(number(name, value));
+  for (const auto& [name, value] : others(scores)) fields.push_back(number(name, value));
   fields.insert(fields.end(), {number("parameters", double(parameters)), number("threads", kernels::threads()),
                                number("seed", options.seed), SummaryField{"version", {}, kVersion}});
   return json(fields);
@@ -281,12 +291,12 @@ void report(const FitOptions& options, Method& method, data::Loader& loader, con
   const std::filesystem::path folder = options.out;
   Journal journal(folder / kMetricsFile);
   nn::Module& network = method.kept() ? *method.kept() : method;
-  const bool evaluated = find(found.scores, "knn_top1").has_value();
   const Record scores = with_history(found.scores, journal);
+  const bool evaluated = find(scores, "knn_top1").has_value();
   const Table table = accuracies_table(options.title, scores);
   if (evaluated) print_table(table);
   const Effort taken = effort(options, journal, loader.steps());
-  write_file(folder / kSummaryFile, summary(options, journal, found.scores, taken, split, network.parameter_count()));
+  write_file(folder / kSummaryFile, summary(options, journal, scores, taken, split, network.parameter_count()));
 
   Page page = page_of(options, journal, taken,
                       fmt::format("{}, {} parameters", options.network.empty() ? network.describe() : options.network,
@@ -296,7 +306,7 @@ void report(const FitOptions& options, Method& method, data::Loader& loader, con
     page.sections.push_back(
         {"Accuracy", protocol(split) + " The small numbers are points above the better baseline.", table});
   }
-  page.sections.push_back({"Training", "", charts(journal, found.scores)});
+  page.sections.push_back({"Training", "", charts(journal, scores)});
   loader.seek(0, 0);
   data::Uploader batches(loader, options.device);
   if (const auto batch = batches.next()) {
